@@ -1,0 +1,110 @@
+# Every command of the project. `make demo` and `make test` need nothing done before: each installs what it uses.
+# A bare machine needs Python 3.11 or newer (with venv), git and make.
+
+PYTHON ?= python3 python3.14 python3.13 python3.12 python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+PIP    := $(BIN)/python -m pip --disable-pip-version-check
+
+# Nothing phones home; Dagster writes under var/ instead of into the working tree or the home directory.
+export GX_ANALYTICS_ENABLED := false
+export DAGSTER_DISABLE_TELEMETRY := yes
+export DAGSTER_HOME := $(CURDIR)/var/dagster
+# As `source .venv/bin/activate` would: `dg` starts other programs by name.
+export VIRTUAL_ENV := $(CURDIR)/$(VENV)
+export PATH := $(VIRTUAL_ENV)/bin:$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format dev bench lock wheel clean
+.DELETE_ON_ERROR:
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+# --- what is installed: one stamp per lock file, so that a second run has nothing to do ---
+
+$(VENV)/.created:
+	@found=; \
+	for python in $(PYTHON); do \
+	  if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "starledger needs Python 3.11 or newer; looked for: $(PYTHON). Next: install it, or say make PYTHON=/path/to/python" >&2; exit 1; \
+	fi; \
+	if ! $$found -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$$found cannot make virtual environments. Next: install its venv module (on Debian and Ubuntu: apt-get install python3-venv)" >&2; exit 1; \
+	fi; \
+	$$found -m venv --clear $(VENV)
+	@touch $@
+
+$(VENV)/.runtime: requirements.lock pyproject.toml | $(VENV)/.created
+	@echo "Installing what starledger runs on (about a minute the first time)"
+	@$(PIP) install --quiet --require-hashes -r requirements.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock pyproject.toml | $(VENV)/.created
+	@echo "Installing what starledger is tested and watched with (about a minute the first time)"
+	@$(PIP) install --quiet --require-hashes -r requirements-dev.lock
+	@$(PIP) install --quiet --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/.runtime $@
+
+# A copy, because Dagster reads its settings only from the directory that it also writes to.
+var/dagster/dagster.yaml: docs/deploy/dagster.yaml
+	@mkdir -p $(@D)
+	@cp $< $@
+
+var/demo/ledger.db: | $(VENV)/.runtime
+	$(BIN)/starledger demo
+
+# --- what people ask for ---
+
+setup: $(VENV)/.runtime ## install the runtime part into .venv
+
+demo: $(VENV)/.runtime ## the main job on bundled data into var/demo (real files too: LAIT=DIR)
+	$(BIN)/starledger demo $(if $(LAIT),--lait "$(LAIT)")
+
+test: $(VENV)/.dev var/dagster/dagster.yaml ## run the tests (some of them: ARGS="tests/ratings -k bands")
+	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --dist loadfile)
+
+check: $(VENV)/.dev var/dagster/dagster.yaml ## lint, format, types, import rules, Dagster definitions
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/dg check defs
+
+format: $(VENV)/.dev ## rewrite files the way check wants them
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+dev: export STARLEDGER_WAREHOUSE ?= $(CURDIR)/var/demo
+dev: $(VENV)/.dev var/dagster/dagster.yaml var/demo/ledger.db ## Dagster's pages on the demo warehouse
+	$(BIN)/dg dev
+
+bench: $(VENV)/.dev var/dagster/dagster.yaml ## run every benchmark (one of them: make bench-ingest)
+	@set -e; for file in $(wildcard benchmarks/[a-z]*.py); do \
+	  name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS); \
+	done
+
+bench-%: $(VENV)/.dev var/dagster/dagster.yaml
+	$(BIN)/python -m benchmarks.$* $(ARGS)
+
+# The larger lock first: the smaller one is held to its versions, so the two never disagree.
+COMPILE := $(BIN)/uv pip compile pyproject.toml --no-config --universal --python-version 3.11 --quiet \
+	--no-strip-extras --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	--custom-compile-command "make lock" $(if $(UPGRADE),--upgrade)
+
+lock: $(VENV)/.dev ## write the lock files after a change of pyproject.toml (newer versions: UPGRADE=1)
+	$(COMPILE) --extra build --extra ui --extra dev --output-file requirements-dev.lock
+	$(COMPILE) --extra build --constraint requirements-dev.lock --output-file requirements.lock
+
+wheel: $(VENV)/.runtime ## build the wheel into dist/
+	@rm -rf build dist
+	$(PIP) wheel --quiet --no-deps --no-build-isolation --wheel-dir dist .
+	@rm -rf build
+	@ls dist
+
+clean: ## remove everything that was made, var/ with its warehouses included
+	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
