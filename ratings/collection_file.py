@@ -1,0 +1,304 @@
+"""Collection files: the TOML files of the collections, read and proved.
+
+Here: every fault in them that can be seen, with file, table and key; a key that nobody knows is one.
+Not here: what their keys mean (collections.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from dataclasses import fields
+from datetime import date
+from importlib.resources.abc import Traversable
+from types import MappingProxyType
+from typing import Any
+
+from ratings.catalogue import load_catalogue
+from ratings.collections import (
+    CONF_STATUSES,
+    COVERAGES,
+    EVENTS,
+    FORMATS,
+    OBS_STATUSES,
+    SCOPES,
+    Collection,
+    Columns,
+    FileFormat,
+    JudgementColumn,
+    Marker,
+    OutOfScope,
+    PeriodSource,
+    Pivot,
+    Published,
+    Ratio,
+)
+from ratings.errors import DefinitionError
+from ratings.periods import parse_rule
+
+
+def read_collection(file: Traversable) -> Collection:
+    """Read a collection from its TOML file (a path will do).
+
+    The hash covers the file, the catalogue and every dictionary: two readings with the same hash turn the
+    same bytes into the same figures.
+
+    Raises:
+        DefinitionError: the file is wrong; names file, table and key.
+    """
+    try:
+        content = file.read_bytes().replace(b"\r\n", b"\n")
+        top = _Table(file.name, "", tomllib.loads(content.decode("utf-8")))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise DefinitionError(f"the file cannot be read: {error}", file=file.name) from None
+    indicator, organisation = top.table("indicator"), top.table("organisation")
+    period, published = top.table("period"), top.table("published")
+    ratio, pivot = top.table("ratio"), top.table("pivot")
+    result = Collection(
+        id=top.text("id"),
+        title=top.text("title"),
+        publisher=top.text("publisher"),
+        licence=top.text("licence"),
+        source=top.text("source", ""),
+        event=top.choice("event", EVENTS),
+        coverage=top.choice("coverage", COVERAGES),
+        replaces=top.texts("replaces", SCOPES),
+        simulated=top.flag("simulated"),
+        payload=top.texts("payload"),
+        file=_file_format(top.table("file")),
+        columns=_columns(top.table("columns")),
+        indicator_prefix=indicator.text("prefix", ""),
+        indicator_fixed=indicator.maybe("fixed"),
+        indicator_codes=MappingProxyType(indicator.mapping("codes")),
+        organisation_scheme=organisation.text("scheme"),
+        organisation_fixed=organisation.maybe("fixed"),
+        organisations_at=organisation.day("at"),
+        period=_period_source(period) if period.present else None,
+        published=Published(published.maybe("column"), published.day("fixed")) if published.present else None,
+        markers=MappingProxyType(_markers(top.table("markers"))),
+        ratio=Ratio(ratio.number("scale"), ratio.maybe("printed")) if ratio.present else None,
+        pivot=_pivot(pivot) if pivot.present else None,
+        judgements=tuple(
+            JudgementColumn(t.text("column"), t.text("service"), t.text("aspect"))
+            for t in top.tables("judgements")
+        ),
+        out_of_scope=tuple(_out_of_scope(table) for table in top.tables("out_of_scope")),
+        sha256=hashlib.sha256(content + b"\0" + load_catalogue().sha256.encode()).hexdigest(),
+    )
+    top.finish()
+    _prove(result, file.name)
+    return result
+
+
+def _file_format(table: _Table) -> FileFormat:
+    return FileFormat(
+        formats=table.texts("formats", FORMATS),
+        encoding=table.text("encoding", "utf-8-sig"),
+        delimiter=table.text("delimiter", ","),
+        sheet=table.maybe("sheet"),
+        skip_rows=table.number("skip_rows", 0),
+    )
+
+
+def _columns(table: _Table) -> Columns:
+    return Columns(**{field.name: table.maybe(field.name) for field in fields(Columns)})
+
+
+def _period_source(table: _Table) -> PeriodSource:
+    pattern = table.maybe("pattern")
+    try:
+        if pattern is not None and "period" not in re.compile(pattern).groupindex:
+            raise table.fault("pattern", "the pattern has no group named `period`")
+    except re.error as error:
+        raise table.fault("pattern", f"not a regular expression: {error}") from None
+    source = table.choice("source", ("column", "file_name"))
+    if (source == "file_name") != (pattern is not None):
+        raise table.fault("pattern", "a pattern is for periods from the file name, and needed there")
+    rule = table.text("rule")
+    if rule != "indicator":
+        try:
+            parse_rule(rule)
+        except DefinitionError as error:
+            raise table.fault("rule", error.message) from None
+    return PeriodSource(source, pattern, rule)
+
+
+def _markers(table: _Table) -> dict[str, Marker]:
+    return {
+        text: Marker(
+            marker.choice("obs_status", OBS_STATUSES),
+            marker.choice("conf_status", CONF_STATUSES) if "conf_status" in marker.content else None,
+            marker.text("meaning"),
+        )
+        for text, marker in table.named_tables()
+    }
+
+
+def _pivot(table: _Table) -> Pivot:
+    return Pivot(
+        table.text("column"),
+        table.text("value"),
+        table.maybe("numerator"),
+        table.maybe("denominator"),
+        table.text("reason"),
+    )
+
+
+def _out_of_scope(table: _Table) -> OutOfScope:
+    if ("in" in table.content) == ("not_in" in table.content):
+        raise table.fault("in", "say either `in` or `not_in`")
+    negated = "not_in" in table.content
+    return OutOfScope(
+        table.text("column"), table.texts("not_in" if negated else "in"), negated, table.text("reason")
+    )
+
+
+def _prove(collection: Collection, file: str) -> None:
+    """Refuse a collection whose parts do not fit together."""
+
+    def fault(key: str, message: str) -> DefinitionError:
+        return DefinitionError(message, file=file, column=key)
+
+    if f"{collection.id}.toml" != file:
+        raise fault("id", f"the id {collection.id!r} is not the name of the file")
+    if not collection.file.formats:
+        raise fault("file.formats", "no format is named")
+    if (collection.coverage == "partial") != bool(collection.replaces):
+        raise fault("replaces", "a partial collection, and only that, names what its files are complete for")
+    columns = collection.columns
+    if (columns.organisation is None) == (collection.organisation_fixed is None):
+        raise fault("columns.organisation", "name a column or [organisation] fixed, and not both")
+    if collection.organisation_fixed and collection.organisation_fixed not in load_catalogue().organisations:
+        raise fault("organisation.fixed", f"{collection.organisation_fixed!r} is not registered")
+    known = load_catalogue().indicators
+    for printed, code in collection.indicator_codes.items():
+        if code not in known:
+            raise fault(f"indicator.codes.{printed}", f"no indicator {code!r}")
+    if collection.indicator_fixed is not None and collection.indicator_fixed not in known:
+        raise fault("indicator.fixed", f"no indicator {collection.indicator_fixed!r}")
+    if collection.published and (collection.published.column is None) == (collection.published.fixed is None):
+        raise fault("published.column", "name a column or a fixed date, and not both")
+    if collection.event != "observation":
+        if columns.round is None:
+            raise fault("columns.round", "a fact about a rating needs the column of its round")
+        if (collection.event == "judgement") != bool(collection.judgements):
+            raise fault(
+                "judgements", "a collection of judgements, and only that, names its judgement columns"
+            )
+        return
+    if (columns.indicator is None) == (collection.indicator_fixed is None):
+        raise fault("columns.indicator", "name a column or [indicator] fixed, and not both")
+    if collection.period is None or (collection.period.source == "column") != (columns.period is not None):
+        raise fault("columns.period", "figures need a period: a column, or a pattern of the file name")
+    if (columns.value is None) != (collection.ratio is not None):
+        raise fault("columns.value", "name a column or a [ratio], and not both")
+    if collection.ratio and not (columns.numerator and columns.denominator):
+        raise fault("ratio", "a ratio needs the columns of its numerator and denominator")
+
+
+class _Table:
+    """A TOML table that knows where it stands and which of its keys were read."""
+
+    def __init__(self, file: str, path: str, content: Any) -> None:
+        self.file, self.path = file, path
+        if not isinstance(content, dict):
+            raise DefinitionError("this must be a table", file=file, column=path)
+        self.content: dict[str, Any] = content
+        self._read: set[str] = set()
+        self._parts: list[_Table] = []
+
+    @property
+    def present(self) -> bool:
+        return bool(self.content)
+
+    def fault(self, key: str, message: str) -> DefinitionError:
+        return DefinitionError(message, file=self.file, column=f"{self.path}.{key}" if self.path else key)
+
+    def maybe(self, key: str) -> str | None:
+        self._read.add(key)
+        value = self.content.get(key)
+        if value is not None and (not isinstance(value, str) or not value):
+            raise self.fault(key, "this must be a text with something in it")
+        return value
+
+    def text(self, key: str, default: str | None = None) -> str:
+        if key == "prefix" and self.content.get(key) == "":
+            self._read.add(key)
+            return ""
+        value = self.maybe(key)
+        if value is None and default is None:
+            raise self.fault(key, "this key is missing")
+        return value if value is not None else str(default)
+
+    def choice(self, key: str, among: tuple[str, ...]) -> str:
+        value = self.text(key)
+        if value not in among:
+            raise self.fault(key, f"{value!r} is not one of {', '.join(among)}")
+        return value
+
+    def texts(self, key: str, among: tuple[str, ...] | None = None) -> tuple[str, ...]:
+        self._read.add(key)
+        values = self.content.get(key, [])
+        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
+            raise self.fault(key, "this must be a list of texts")
+        for value in values:
+            if among is not None and value not in among:
+                raise self.fault(key, f"{value!r} is not one of {', '.join(among)}")
+        return tuple(values)
+
+    def mapping(self, key: str) -> dict[str, str]:
+        self._read.add(key)
+        values = self.content.get(key, {})
+        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
+            raise self.fault(key, "this must be a table of texts")
+        return values
+
+    def flag(self, key: str) -> bool:
+        self._read.add(key)
+        value = self.content.get(key, False)
+        if not isinstance(value, bool):
+            raise self.fault(key, "this must be true or false")
+        return value
+
+    def number(self, key: str, default: int | None = None) -> int:
+        self._read.add(key)
+        value = self.content.get(key, default)
+        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+            raise self.fault(key, "this must be a whole number")
+        return value
+
+    def day(self, key: str) -> date | None:
+        self._read.add(key)
+        value = self.content.get(key)
+        if value is not None and type(value) is not date:
+            raise self.fault(key, "this must be a date such as 2001-03-31, without quotes")
+        return value
+
+    def table(self, key: str) -> _Table:
+        self._read.add(key)
+        return self._part(key, self.content.get(key, {}))
+
+    def named_tables(self) -> list[tuple[str, _Table]]:
+        self._read.update(self.content)
+        return [(key, self._part(key or '""', value)) for key, value in self.content.items()]
+
+    def tables(self, key: str) -> list[_Table]:
+        self._read.add(key)
+        values = self.content.get(key, [])
+        if not isinstance(values, list):
+            raise self.fault(key, "write each as a table in double brackets")
+        return [self._part(f"{key}[{number}]", value) for number, value in enumerate(values, 1)]
+
+    def _part(self, key: str, content: Any) -> _Table:
+        part = _Table(self.file, f"{self.path}.{key}" if self.path else key, content)
+        self._parts.append(part)
+        return part
+
+    def finish(self) -> None:
+        """Refuse keys that nobody read: a misspelt key must not be silently without effect."""
+        for key in self.content:
+            if key not in self._read:
+                raise self.fault(key, "no such key is known here")
+        for part in self._parts:
+            part.finish()

