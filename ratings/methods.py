@@ -1,0 +1,189 @@
+"""Methods: a rating method as data, loaded only when it proves itself.
+
+Here: what a method holds, where the shipped ones lie (`methods/*.toml`), loading one by id or path.
+Not here: reading and proving each table of the file (method_file.py); applying a method (rating.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Literal
+
+from ratings.bands import Banding, Periods
+from ratings.catalogue import Catalogue, Indicator, load_catalogue
+from ratings.errors import MethodError, NotFoundError
+from ratings.judgements import Cap, JudgementRules
+from ratings.stars import StarTable
+
+Status = Literal["official", "reconstructed", "illustrative"]
+
+
+@dataclass(frozen=True, slots=True)
+class Method:
+    """One version of a rating method.
+
+    Attributes:
+        id: stable name, also the name of its file.
+        version: version of the method's text; raised with every change.
+        title: what it is, for people.
+        status: `official` (published as such), `reconstructed` (from published facts), `illustrative`
+            (invented here; may be built, never released).
+        effective_from: first day it is in force.
+        effective_to: last day; None while in force.
+        population: kinds of organisation that it rates.
+        sources: where it is published.
+        notes: what a reader of its results should know.
+        prefixes: beginnings of the indicator codes in its scope.
+        core: True where only core indicators are in its scope.
+        periods: which periods count.
+        bandings: how figures are cut; the one without indicators is for all the others.
+        scales: aspect -> words of its judgements, worst first; empty for a method without judgements.
+        judgements: where judgements come from; None for a method without judgements.
+        caps: key thresholds.
+        tables: option -> proven star table; empty for a method without an overall star.
+        default_option: the table used when none is asked for.
+        file: name of the file it was read from.
+        sha256: hash of that file and of every file it refers to.
+    """
+
+    id: str
+    version: str
+    title: str
+    status: Status
+    effective_from: date
+    effective_to: date | None
+    population: tuple[str, ...]
+    sources: tuple[str, ...]
+    notes: str
+    prefixes: tuple[str, ...]
+    core: bool
+    periods: Periods
+    bandings: tuple[Banding, ...]
+    scales: Mapping[str, tuple[str, ...]]
+    judgements: JudgementRules | None
+    caps: tuple[Cap, ...]
+    tables: Mapping[str, StarTable]
+    default_option: str
+    file: str
+    sha256: str
+
+    @property
+    def stars(self) -> bool:
+        """Whether it has an overall star at all."""
+        return bool(self.tables)
+
+    @property
+    def recorded(self) -> bool:
+        """Whether its judgements are the regulator's, not computed from figures."""
+        return self.judgements is not None and self.judgements.basis == "recorded"
+
+    def table(self, option: str | None = None) -> StarTable:
+        """The star table of an option, by default the method's own choice.
+
+        Raises:
+            MethodError: the method has no stars, or no such option.
+        """
+        name = option or self.default_option
+        if not self.tables:
+            raise MethodError(f"{self.id} has no overall star", file=self.file)
+        if name not in self.tables:
+            raise MethodError(
+                f"{self.id} has no option {name!r}",
+                file=self.file,
+                hint=f"choose one of {', '.join(self.tables)}",
+            )
+        return self.tables[name]
+
+    def in_scope(self, indicator: Indicator) -> bool:
+        """Whether the method looks at this indicator."""
+        return indicator.code.startswith(self.prefixes) and (indicator.core or not self.core)
+
+    def check_in_force(self, day: date) -> None:
+        """Refuse a day on which this version is not in force.
+
+        Raises:
+            MethodError: naming the days on which it is.
+        """
+        if day < self.effective_from or (self.effective_to is not None and day > self.effective_to):
+            until = self.effective_to or "today"
+            raise MethodError(
+                f"{self.id} is not in force on {day}, only from {self.effective_from} to {until}",
+                file=self.file,
+                hint="ask for a day within, or for another method",
+            )
+
+
+def load_method(identifier: str | Path, catalogue: Catalogue | None = None) -> Method:
+    """Load a method and prove it.
+
+    Args:
+        identifier: id of a shipped method, or path of a method file.
+        catalogue: catalogue that its indicators must stand in; the bundled one by default.
+
+    Returns:
+        The method.
+
+    Raises:
+        NotFoundError: no shipped method has this id.
+        MethodError: the file contradicts itself; names file, table and key, with the case that shows it.
+    """
+    if isinstance(identifier, Path) or identifier.endswith(".toml"):
+        path = Path(identifier)
+        return _read(path.parent, path.name, catalogue)
+    if catalogue is None:
+        return _shipped(identifier)
+    return _read(_folder(), f"{identifier}.toml", catalogue)
+
+
+def method_text(identifier: str | Path) -> str:
+    """The text of a method's file.
+
+    Raises:
+        NotFoundError: there is no such method.
+    """
+    if isinstance(identifier, Path) or identifier.endswith(".toml"):
+        file: Traversable = Path(identifier)
+    else:
+        file = _folder() / f"{identifier}.toml"
+    if not file.is_file():
+        raise _unknown(identifier)
+    return file.read_text(encoding="utf-8")
+
+
+def list_methods() -> list[Method]:
+    """All shipped methods, in order of id."""
+    return [_shipped(name) for name in shipped_ids()]
+
+
+def shipped_ids() -> list[str]:
+    """Ids of the shipped methods, without loading them."""
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml")
+    )
+
+
+def _folder() -> Traversable:
+    return files("ratings") / "methods"
+
+
+@cache
+def _shipped(identifier: str) -> Method:
+    return _read(_folder(), f"{identifier}.toml", None)
+
+
+def _read(folder: Traversable, name: str, catalogue: Catalogue | None) -> Method:
+    from ratings.method_file import read_method  # here, because that file builds what this one defines
+
+    if not (folder / name).is_file():
+        raise _unknown(name.removesuffix(".toml"))
+    return read_method(folder, name, load_catalogue() if catalogue is None else catalogue)
+
+
+def _unknown(identifier: str | Path) -> NotFoundError:
+    return NotFoundError(f"no method {str(identifier)!r}", hint=f"choose one of {', '.join(shipped_ids())}")

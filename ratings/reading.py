@@ -1,0 +1,227 @@
+"""Reading: what each row of a source file says, in the platform's words.
+
+Here: from text to figure or fact - indicator, organisation, period, value and status by the rules of the
+collection - with a null and the printed text where a part cannot be understood.
+Not here: the bytes (warehouse/readers.py); whether a row is accepted (validations).
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from ratings.catalogue import Catalogue
+from ratings.collections import Collection
+from ratings.errors import InputError
+from ratings.periods import parse_period
+
+_WORD = pl.Categorical
+_NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+
+
+def read_figures(
+    rows: pl.DataFrame, collection: Collection, catalogue: Catalogue, file_name: str
+) -> pl.DataFrame:
+    """Say what each row means.
+
+    Args:
+        rows: text columns as the collection names them, and `row`.
+        collection: the rules.
+        catalogue: the indicators and organisations that are known.
+        file_name: the name the file came under; some collections print the period there.
+
+    Returns:
+        One row per row of `rows`, in its order; words that come again and again are Categorical:
+        `source_row`; `out_of_scope` (why the row is not read, null where it is);
+        `indicator_printed`, `organisation_code`, `period_label` as in the file;
+        `indicator`, `organisation`, `period` (canonical), null where not understood; `definition`;
+        `value`, `numerator`, `denominator` (in the indicator's unit); `obs_status`, `conf_status`;
+        `value_fault` (why the value is neither a number nor a known marker);
+        `valid_min`, `valid_max`, `unit` of the indicator.
+    """
+    read = rows.select(
+        pl.col("row").alias("source_row"),
+        _out_of_scope(collection),
+        _word(collection.columns.indicator, collection.indicator_fixed).alias("indicator_printed"),
+        _word(collection.columns.organisation, collection.organisation_fixed).alias("organisation_code"),
+        _period_label(collection, file_name).cast(_WORD).alias("period_label"),
+        _text(collection.columns.value).alias("value_printed"),
+        _text(collection.columns.numerator).alias("numerator_printed"),
+        _text(collection.columns.denominator).alias("denominator_printed"),
+        _word(collection.columns.status).alias("status_printed"),
+    )
+    if collection.pivot:
+        read = _with_components(rows, read, collection)
+    read = read.join(
+        _indicators(read, collection, catalogue), on="indicator_printed", how="left", nulls_equal=True
+    )
+    read = read.join(
+        _organisations(read, collection, catalogue), on="organisation_code", how="left", nulls_equal=True
+    )
+    read = read.join(
+        _periods(read, collection), on=["period_label", "period_rule"], how="left", nulls_equal=True
+    )
+    return _values(read, collection)
+
+
+def read_organisations(rows: pl.DataFrame, collection: Collection, catalogue: Catalogue) -> pl.DataFrame:
+    """The part of `read_figures` that facts need: `source_row`, `out_of_scope`, `organisation_code`, `organisation`."""
+    read = rows.select(
+        pl.col("row").alias("source_row"),
+        _out_of_scope(collection),
+        _word(collection.columns.organisation, collection.organisation_fixed).alias("organisation_code"),
+    )
+    found = _organisations(read, collection, catalogue)
+    return read.join(found, on="organisation_code", how="left", nulls_equal=True, maintain_order="left")
+
+
+def _text(column: str | None, fixed: str | None = None) -> pl.Expr:
+    return pl.col(column).str.strip_chars() if column else pl.lit(fixed, pl.String)
+
+
+def _word(column: str | None, fixed: str | None = None) -> pl.Expr:
+    return _text(column, fixed).cast(_WORD)
+
+
+def _out_of_scope(collection: Collection) -> pl.Expr:
+    """The first reason that applies; null where the row is in scope."""
+    reason: pl.Expr = pl.lit(None, pl.String)
+    for rule in reversed(collection.out_of_scope):
+        hit = pl.col(rule.column).fill_null("").str.strip_chars().is_in(list(rule.values))
+        reason = pl.when(~hit if rule.negated else hit).then(pl.lit(rule.reason)).otherwise(reason)
+    return reason.cast(_WORD).alias("out_of_scope")
+
+
+def _period_label(collection: Collection, file_name: str) -> pl.Expr:
+    if collection.period is None or collection.period.source == "column":
+        return _text(collection.columns.period)
+    label = collection.period.from_file_name(file_name)
+    if label is None:
+        raise InputError(
+            f"the period of a file of collection {collection.id} stands in its name, and this name has none",
+            file=file_name,
+            hint=f"name the file so that {collection.period.pattern} finds its year",
+        )
+    return pl.lit(label)
+
+
+def _with_components(rows: pl.DataFrame, read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
+    """Bring numerator and denominator, which stand on lines of their own, to the line of their figure."""
+    pivot = collection.pivot
+    assert pivot is not None
+    read = read.with_columns(rows[pivot.column].str.strip_chars().alias("line"))
+    key = ["indicator_printed", "organisation_code", "period_label"]
+    inside = read.filter(pl.col("out_of_scope").is_null())
+    read = read.drop("numerator_printed", "denominator_printed")
+    for part, says in (("numerator", pivot.numerator), ("denominator", pivot.denominator)):
+        lines = inside.filter(pl.col("line") == says).unique(key, keep="first", maintain_order=True)
+        lines = lines.select(*key, pl.col("value_printed").alias(f"{part}_printed"))
+        read = read.join(lines, on=key, how="left", nulls_equal=True, maintain_order="left")
+    component = pl.when(pl.col("line") != pivot.value).then(pl.lit(pivot.reason, _WORD))
+    return read.with_columns(pl.coalesce("out_of_scope", component).alias("out_of_scope")).drop("line")
+
+
+def _indicators(read: pl.DataFrame, collection: Collection, catalogue: Catalogue) -> pl.DataFrame:
+    printed = read["indicator_printed"].unique().cast(pl.String)
+    codes = [None if p is None else collection.indicator_code(p) for p in printed]
+    if collection.indicator_fixed:
+        codes = [collection.indicator_fixed] * len(codes)
+    known = catalogue.frame().select(
+        "code", "definition", "unit", "valid_min", "valid_max", pl.col("period_rule").alias("indicator_rule")
+    )
+    found = pl.DataFrame({"indicator_printed": printed, "code": pl.Series(codes, dtype=pl.String)}).join(
+        known, on="code", how="left"
+    )
+    by_indicator = collection.period is None or collection.period.rule == "indicator"
+    rule = (
+        pl.col("indicator_rule")
+        if by_indicator
+        else pl.lit(collection.period.rule if collection.period else "")
+    )
+    return (
+        found.with_columns(
+            pl.when(pl.col("definition").is_not_null()).then("code").alias("indicator"),
+            rule.alias("period_rule"),
+        )
+        .drop("code", "indicator_rule")
+        .cast({pl.String: _WORD})
+    )
+
+
+def _organisations(read: pl.DataFrame, collection: Collection, catalogue: Catalogue) -> pl.DataFrame:
+    printed = read["organisation_code"].unique().cast(pl.String)
+    if collection.organisation_fixed:
+        fixed = pl.lit(collection.organisation_fixed).alias("organisation")
+        return pl.DataFrame({"organisation_code": printed}).with_columns(fixed).cast(_WORD)
+    codes = catalogue.code_frame(collection.organisation_scheme, collection.organisations_at)
+    found = pl.DataFrame({"organisation_code": printed}).join(
+        codes, left_on="organisation_code", right_on="code", how="left"
+    )
+    return found.cast(_WORD)
+
+
+def _periods(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
+    """Every label under every rule it occurs with, read once."""
+    pairs = read.select("period_label", "period_rule").unique()
+    periods: list[str | None] = []
+    statuses: list[str | None] = []
+    for label, rule in pairs.iter_rows():
+        try:
+            period = parse_period(label, rule) if label is not None and rule is not None else None
+        except InputError:
+            period = None
+        periods.append(period.canonical if period else None)
+        statuses.append(period.status if period else None)
+    return pairs.with_columns(
+        pl.Series("period", periods, dtype=_WORD), pl.Series("period_status", statuses, dtype=_WORD)
+    )
+
+
+def _values(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
+    """Numbers, statuses and faults from the printed cells."""
+    markers = pl.DataFrame(
+        {
+            "marker": list(collection.markers),
+            "marker_status": [m.obs_status for m in collection.markers.values()],
+            "marker_conf": [m.conf_status for m in collection.markers.values()],
+        },
+        schema={"marker": pl.String, "marker_status": _WORD, "marker_conf": _WORD},
+    )
+    computed = collection.ratio is not None
+    number = _number("numerator_printed") if computed else _number("value_printed")
+    printed = "numerator_printed" if computed else "value_printed"
+    read = read.with_columns(pl.col(printed).fill_null("").alias("marker")).join(
+        markers, on="marker", how="left", maintain_order="left"
+    )
+    marked = pl.col("marker_status").is_not_null()
+    parts = {part: _number(f"{part}_printed") for part in ("numerator", "denominator")}
+    if collection.ratio:
+        number = pl.when(parts["denominator"] > 0).then(
+            parts["numerator"] * collection.ratio.scale / parts["denominator"]
+        )
+    # The number minus zero is written as zero: both engines then return what they were given.
+    plain = (pl.when(marked).then(None).otherwise(number) + 0.0).alias("value")
+    stated = pl.when(pl.col("status_printed") != "").then(pl.col("status_printed"))
+    fault = (
+        pl.when(marked | number.is_not_null())
+        .then(None)
+        .when(pl.col("marker") == "")
+        .then(pl.lit("the cell is empty"))
+        .otherwise(pl.format("{} is neither a number nor a known marker", pl.col("marker").str.slice(0, 40)))
+    )
+    return read.with_columns(
+        plain,
+        *(((expression + 0.0).alias(part)) for part, expression in parts.items()),
+        pl.coalesce("marker_status", stated, "period_status").alias("obs_status"),
+        pl.col("marker_conf").alias("conf_status"),
+        fault.alias("value_fault"),
+    ).drop(
+        "marker", "marker_status", "marker_conf", "value_printed", "numerator_printed", "denominator_printed", "status_printed",
+        "period_status", "period_rule",
+    )  # fmt: skip
+
+
+def _number(column: str) -> pl.Expr:
+    """A printed number as one, null where it is none; `1e309`, `NaN` and `1,234` are none."""
+    text = pl.col(column)
+    number = pl.when(text.str.contains(_NUMBER)).then(text).cast(pl.Float64, strict=False)
+    return pl.when(number.is_finite()).then(number)
