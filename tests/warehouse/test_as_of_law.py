@@ -1,0 +1,153 @@
+"""The as-of law, against a naive reader that keeps whole files and replays them in order of publication."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from warehouse.event_log import FULL, OVERLAY, Batch, Ledger, NewBatch
+from warehouse.observations import KEY, SAID, observations, timeline
+from warehouse.vintages import vintage_events, void_events
+
+INDICATORS, ORGANISATIONS = ["i1", "i2"], ["o1", "o2"]
+PERIODS = ["2020-01-01/P1Y", "2021-01-01/P1Y"]
+CONTENT = {
+    "indicator": pl.String,
+    "organisation": pl.String,
+    "period": pl.String,
+    "value": pl.Float64,
+    "numerator": pl.Float64,
+    "denominator": pl.Float64,
+    "obs_status": pl.String,
+    "conf_status": pl.String,
+    "definition": pl.String,
+    "organisation_code": pl.String,
+    "period_label": pl.String,
+    "source_row": pl.Int64,
+}
+Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True)
+class File:
+    """A file as the naive reader keeps it: when it came out, what it replaces, what it says."""
+
+    published_at: int
+    scope: dict[str, Any]
+    figures: dict[Key, tuple[float | None, str]]
+
+    def frame(self) -> pl.DataFrame:
+        rows = [
+            (*key, value, None, None, status, None, "1", key[1], key[2][:4], n + 2)
+            for n, (key, (value, status)) in enumerate(self.figures.items())
+        ]
+        return pl.DataFrame(rows, schema=CONTENT, orient="row")
+
+
+@dataclass(frozen=True)
+class Void:
+    """The naive reader's other act: the n-th file that still stands is taken back."""
+
+    which: int
+
+
+def covers(scope: dict[str, Any], key: Key) -> bool:
+    if scope["kind"] == "full":
+        return True
+    if scope["kind"] == "overlay":
+        return False
+    lists = (scope.get("indicators"), scope.get("organisations"), scope.get("periods"))
+    return all(not names or part in names for part, names in zip(key, lists, strict=True))
+
+
+def naive_state(files: list[File], as_published: int) -> dict[Key, tuple[float | None, str]]:
+    """`files` in order of position; sorted() is stable, so ties keep that order."""
+    known: dict[Key, tuple[float | None, str]] = {}
+    for file in sorted(files, key=lambda f: f.published_at):
+        if file.published_at > as_published:
+            break
+        known = {key: said for key, said in known.items() if not covers(file.scope, key)} | file.figures
+    return known
+
+
+keys = st.tuples(st.sampled_from(INDICATORS), st.sampled_from(ORGANISATIONS), st.sampled_from(PERIODS))
+said = st.sampled_from([(1.0, "A"), (2.0, "A"), (2.0, "P"), (None, "O")])
+
+
+@st.composite
+def files(draw: st.DrawFn) -> File:
+    kind = draw(st.sampled_from(["full", "full", "overlay", "named"]))
+    scope = {"full": FULL, "overlay": OVERLAY}.get(kind) or {
+        "kind": "named",
+        "organisations": draw(st.lists(st.sampled_from(ORGANISATIONS), max_size=1)),
+        "periods": draw(st.lists(st.sampled_from(PERIODS), min_size=1, max_size=1)),
+    }
+    figures = draw(st.dictionaries(keys, said, max_size=8))
+    return File(draw(st.integers(1, 5)), scope, figures)
+
+
+acts = st.lists(
+    st.one_of(files(), files(), files(), st.builds(Void, st.integers(0, 4))), min_size=1, max_size=9
+)
+
+
+def play(ledger: Ledger, history: list[File | Void]) -> list[tuple[int, list[File]]]:
+    """Do every act to the ledger; returns, per batch end, the files that a naive reader would then hold."""
+    standing: list[tuple[Batch, File]] = []
+    seen: list[tuple[int, list[File]]] = []
+    for act in history:
+        events_so_far = timeline(ledger, ["c"])
+        if isinstance(act, File):
+            later = [b for b, f in standing if f.published_at > act.published_at]
+            made = vintage_events(
+                act.frame(),
+                events_so_far,
+                later,
+                collection="c",
+                scope=act.scope,
+                published_at=act.published_at,
+                quarantined=act.frame().clear(),
+            )
+            batch = append(ledger, "vintage", made.events, act)
+            standing.append((batch, act))
+        elif standing:
+            taken = standing.pop(act.which % len(standing))
+            vintages = [b for b, _ in standing] + [taken[0]]
+            made_void = void_events(taken[0], events_so_far, vintages)
+            batch = append(ledger, "void", made_void, taken[1], voids=taken[0].id)
+        else:
+            continue
+        seen.append((batch.last_position, [f for _, f in standing]))
+    return seen
+
+
+def append(ledger: Ledger, kind: str, events: pl.DataFrame, file: File, voids: int | None = None) -> Batch:
+    note = events.clear(1).with_columns(
+        pl.lit("check_result").alias("type"), pl.lit(1, pl.Int64).alias("schema_version")
+    )
+    new = NewBatch(
+        kind=kind, actor="test", code_version="0", collection="c", published_at=file.published_at,
+        scope=file.scope, voids=voids,
+    )  # fmt: skip
+    return ledger.append(new, pl.concat([events, note]))
+
+
+def ledger_state(ledger: Ledger, as_published: int, as_recorded: int) -> dict[Key, tuple[float | None, str]]:
+    known = observations(ledger, ["c"], as_published=as_published, as_recorded=as_recorded)
+    assert known.select("numerator", "denominator").null_count().row(0) == (known.height, known.height)
+    assert set(SAID) <= set(known.columns)
+    return {row[:3]: row[3:] for row in known.select(*KEY, "value", "obs_status").iter_rows()}
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
+@given(history=acts)
+def test_any_log_gives_what_a_naive_reader_of_the_files_gets(history: list[File | Void], new_ledger) -> None:
+    ledger = new_ledger()
+    seen = play(ledger, history)
+    for as_recorded, held in seen:
+        for as_published in range(0, 7):
+            assert ledger_state(ledger, as_published, as_recorded) == naive_state(held, as_published)

@@ -1,0 +1,101 @@
+"""The door to the engine: its gate, and its errors."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from ratings.errors import LedgerError
+from warehouse import schema
+from warehouse.database import Database
+from warehouse.event_log import ConflictError, Ledger, NewBatch, event_frame
+from warehouse.observations import timeline
+
+ROUNDS = 25
+
+
+def append_and_read(url: str, actor: str, failures: multiprocessing.Queue[str]) -> None:
+    """Append and read to Arrow in turns, from several threads."""
+    ledger = Ledger(Database(url))
+
+    def work(number: int) -> None:
+        try:
+            for n in range(ROUNDS):
+                row = {"type": "observation", "schema_version": 1, "collection": "c", "indicator": f"{actor}-{number}",
+                       "organisation": "o", "period": "2020-01-01/P1Y", "value": float(n), "published_at": 1}  # fmt: skip
+                ledger.append(
+                    NewBatch("vintage", actor, "0", collection="c", published_at=1), event_frame([row])
+                )
+                mine = timeline(ledger, ["c"]).filter(pl.col("indicator") == f"{actor}-{number}")
+                if mine.height != n + 1:
+                    failures.put(f"{actor}-{number}: {mine.height} rows after {n + 1} commits")
+        except Exception as error:
+            failures.put(repr(error))
+
+    threads = [threading.Thread(target=work, args=(n,)) for n in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def test_two_processes_that_mix_both_sqlite_libraries_lose_no_row(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'ledger.db'}"
+    ledger = Ledger.found(Database(url))
+    context = multiprocessing.get_context("spawn")
+    failures = context.Queue()
+    processes = [
+        context.Process(target=append_and_read, args=(url, actor, failures)) for actor in ("ann", "bob")
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert failures.empty(), failures.get()
+    assert ledger.head().position == 4 * ROUNDS
+    assert timeline(ledger)["position"].sort().to_list() == list(range(1, 4 * ROUNDS + 1))
+
+
+def test_a_thread_that_holds_a_connection_may_not_read_to_arrow(new_ledger: Callable[..., Ledger]) -> None:
+    database = new_ledger().database
+    with database.read(), pytest.raises(RuntimeError, match="close the connection"):
+        database.frame(schema.event, ["position"])
+
+
+def test_a_column_that_begins_with_nulls_keeps_its_type(new_ledger: Callable[..., Ledger]) -> None:
+    ledger = new_ledger()
+    rows = [{"type": "observation", "schema_version": 1, "collection": "c"} for _ in range(70_000)]
+    rows.append(rows[0] | {"value": 0.25, "period_label": "2015"})
+    ledger.append(NewBatch("vintage", "a", "0", collection="c"), event_frame(rows))
+    read = ledger.database.frame(schema.event, ["position", "value", "period_label"])
+    assert read.filter(pl.col("value").is_not_null()).rows() == [(70_001, 0.25, "2015")]
+
+
+def test_writers_of_one_position_conflict(new_ledger: Callable[..., Ledger]) -> None:
+    ledger = new_ledger()
+    row = event_frame([{"type": "check_result", "schema_version": 1}])
+    ledger.append(NewBatch("vintage", "a", "0"), row, expected_position=0)
+    with pytest.raises(ConflictError):
+        ledger.append(NewBatch("vintage", "b", "0"), row, expected_position=0)
+
+
+def test_an_unreachable_server_is_an_error_with_a_next_step() -> None:
+    with pytest.raises(LedgerError, match=r"(?s)127\.0\.0\.1:1.*check that the server runs"):
+        Database("postgresql://nobody@127.0.0.1:1/nothing").exists()
+
+
+def test_another_kind_of_database_is_refused() -> None:
+    with pytest.raises(LedgerError, match="SQLite or PostgreSQL, not in mysql"):
+        Database("mysql://localhost/x")
+
+
+def test_a_file_that_is_no_database_is_an_error_with_a_next_step(tmp_path: Path) -> None:
+    file = tmp_path / "ledger.db"
+    file.write_bytes(b"this is a letter, not a database" * 100)
+    with pytest.raises(LedgerError, match="not a database"):
+        Database(f"sqlite:///{file}").exists()

@@ -1,0 +1,95 @@
+"""Reading bytes as text: what a person counts as a row, and what makes a file unreadable."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from ratings.collections import load_collection
+from ratings.errors import InputError
+from warehouse.readers import read_rows
+
+LAIT = load_collection("lait")
+HEADER = "Short Desc,Years,LA and Regions,Values,LA Number\n"
+
+
+def lait_csv(directory: Path, body: str, name: str = "lait.csv") -> Path:
+    file = directory / name
+    file.write_text(HEADER + body, encoding="utf-8")
+    return file
+
+
+def test_rows_are_counted_as_a_person_does_and_every_cell_is_text(tmp_path: Path) -> None:
+    rows = read_rows(lait_csv(tmp_path, "InfMort,2015,Camden,007,202\nInfMort,2016,Camden,,202\n"), LAIT)
+    assert rows["row"].to_list() == [2, 3]
+    assert rows["Values"].to_list() == ["007", None]
+
+
+def test_the_same_table_reads_the_same_from_parquet_csv_and_gzip(tmp_path: Path) -> None:
+    plain = lait_csv(tmp_path, "InfMort,2015,Camden,3.5,202\n")
+    zipped = tmp_path / "lait.csv.gz"
+    zipped.write_bytes(gzip.compress(plain.read_bytes()))
+    parquet = tmp_path / "lait.parquet"
+    columns = {
+        "Short Desc": ["InfMort"],
+        "Years": ["2015"],
+        "LA and Regions": ["Camden"],
+        "Values": ["3.5"],
+        "LA Number": [202.0],
+    }
+    pq.write_table(pa.table(columns), parquet)
+    expected = read_rows(plain, LAIT).sort("row")
+    for other in (zipped, parquet):
+        assert read_rows(other, LAIT).select(expected.columns).equals(expected)
+
+
+def test_a_byte_order_mark_is_not_part_of_the_first_name(tmp_path: Path) -> None:
+    file = tmp_path / "lait.csv"
+    file.write_text(HEADER + "InfMort,2015,Camden,1,202\n", encoding="utf-8-sig")
+    assert read_rows(file, LAIT).height == 1
+
+
+def test_a_quoted_line_break_stays_inside_its_cell(tmp_path: Path) -> None:
+    rows = read_rows(lait_csv(tmp_path, 'InfMort,2015,"Cam\nden",1,202\nInfMort,2016,Camden,2,202\n'), LAIT)
+    assert rows["LA and Regions"][0] == "Cam\nden"
+    assert rows.height == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("lait.csv", b"", r"lait\.csv: the file is empty"),
+        ("lait.csv", HEADER.encode(), "there is a header but no row"),
+        ("lait.parquet", b"PAR1 and then nothing", r"cannot be read as parquet"),
+        ("lait.csv", b"\xff\xfe\x00broken", r"lait\.csv"),
+        ("lait.csv.gz", b"not gzip at all", r"cannot be read as csv\.gz"),
+        ("lait.docx", b"PK", "collection lait comes as parquet, csv, csv.gz"),
+        ("lait.csv", HEADER.encode() + b"InfMort,2015,Camden\n", "cannot be read as csv"),
+        ("lait.csv", HEADER.encode() + b"Inf\xffMort,2015,Camden,1,202\n", "cannot be read as csv"),
+    ],
+)  # fmt: skip
+def test_an_unreadable_file_is_named_with_its_cause(
+    tmp_path: Path, name: str, content: bytes, said: str
+) -> None:
+    file = tmp_path / name
+    file.write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        read_rows(file, LAIT)
+
+
+def test_a_file_cut_in_half_is_not_read(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.parquet"
+    pq.write_table(pa.table({"Short Desc": ["a"] * 5000}), whole)
+    half = tmp_path / "lait.parquet"
+    half.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    with pytest.raises(InputError, match="cut short"):
+        read_rows(half, LAIT)
+
+
+def test_a_file_of_another_collection_names_the_one_it_fits(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"it has no column 'Code'.*these columns fit --collection lait"):
+        read_rows(lait_csv(tmp_path, "InfMort,2015,Camden,1,202\n"), load_collection("oflog"))

@@ -1,0 +1,268 @@
+"""Database: one door to the ledger's engine, SQLite or PostgreSQL.
+
+Here: connections for transactions (SQLAlchemy), whole-table reads to Arrow (ADBC), bulk inserts, migrations,
+and the gate that keeps two SQLite libraries from being open on one file in one process.
+Not here: what the tables mean (schema.py) and what may be written (event_log.py).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+from sqlalchemy import Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.pool import NullPool
+
+from ratings.errors import LedgerError
+from warehouse.schema import frame_schema
+
+SCHEMA_REVISION = "0001"
+_WRITER_LOCK = 0x57A21ED6E2  # PostgreSQL advisory lock: a role that may only INSERT may not lock a table.
+_INSERT_ROWS = 20_000
+_PATIENCE_MS = 60_000  # how long to wait for another writer
+
+
+class _Gate:
+    """Lets in either many SQLAlchemy connections or one ADBC connection, never both.
+
+    The ADBC wheel carries its own SQLite. POSIX locks belong to the process: when one library closes the file
+    it drops the locks the other one holds, and committed rows are lost. So within a process, and per file,
+    the two never have it open at the same time.
+    """
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._shared = 0
+        self._exclusive = False
+        self._held = threading.local()
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        with self._condition:
+            self._condition.wait_for(lambda: not self._exclusive)
+            self._shared += 1
+        self._held.count = getattr(self._held, "count", 0) + 1
+        try:
+            yield
+        finally:
+            self._held.count -= 1
+            with self._condition:
+                self._shared -= 1
+                self._condition.notify_all()
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        if getattr(self._held, "count", 0):
+            raise RuntimeError("close the connection of this thread before reading to Arrow")
+        with self._condition:
+            self._condition.wait_for(lambda: not self._exclusive and not self._shared)
+            self._exclusive = True
+        try:
+            yield
+        finally:
+            with self._condition:
+                self._exclusive = False
+                self._condition.notify_all()
+
+
+_gates: dict[str, _Gate] = {}
+_gates_lock = threading.Lock()
+
+
+def _gate(path: str) -> _Gate:
+    with _gates_lock:
+        return _gates.setdefault(str(Path(path).resolve()), _Gate())
+
+
+class Database:
+    """An open door to one database.
+
+    Args:
+        url: SQLAlchemy URL, `sqlite:///path` or `postgresql://user@host/name`.
+    """
+
+    def __init__(self, url: str) -> None:
+        parsed = make_url(url)
+        if parsed.drivername == "postgresql":
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        if parsed.get_backend_name() not in ("sqlite", "postgresql"):
+            raise LedgerError(
+                f"a ledger lives in SQLite or PostgreSQL, not in {parsed.drivername}",
+                hint="give --database-url sqlite:///FILE or postgresql://USER@HOST/NAME",
+            )
+        self.url: URL = parsed
+        self.engine: Engine = create_engine(parsed, poolclass=NullPool)
+        self.dialect = parsed.get_backend_name()
+        self._gate = _gate(parsed.database or "") if self.dialect == "sqlite" else None
+        if self.dialect == "sqlite":
+            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "begin", _begin_sqlite)
+
+    def exists(self) -> bool:
+        """Whether a ledger was founded here."""
+        if self.dialect == "sqlite" and not Path(self.url.database or "").exists():
+            return False
+        with self.read() as connection:
+            return self.engine.dialect.has_table(connection, "ledger")
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A connection inside one read transaction."""
+        with self._open() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A connection inside one write transaction; writers come one after the other."""
+        with self._open() as connection:
+            connection = connection.execution_options(immediate=True)
+            with connection.begin():
+                if self.dialect == "postgresql":
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": _WRITER_LOCK})
+                yield connection
+
+    @contextmanager
+    def _open(self) -> Iterator[Connection]:
+        if self._gate is None:
+            with self._reported(), self.engine.connect() as connection:
+                yield connection
+        else:
+            with self._gate.shared(), self._reported(), self.engine.connect() as connection:
+                yield connection
+
+    @contextmanager
+    def _reported(self) -> Iterator[None]:
+        """Turn what an engine says of its own troubles into an error with a next step."""
+        try:
+            yield
+        except DatabaseError as error:
+            shown = self.url.render_as_string(hide_password=True)
+            cause = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
+            hints = {
+                "readonly": "make the warehouse directory writable for this user",
+                "disk is full": "free some space and run the command again: nothing was half-written",
+                "not a database": "restore the file from a backup, or name another with --database-url",
+                "unable to open": "check that the directory exists and may be read",
+                "locked": "another writer is busy; run the command again",
+                "connection": "check that the server runs and that the URL is right",
+            }
+            hint = next((h for sign, h in hints.items() if sign in cause), None)
+            if hint is None and not isinstance(error, OperationalError):
+                raise
+            raise LedgerError(f"the database {shown} answered: {cause}", hint=hint) from error
+
+    def insert(self, connection: Connection, table: Table, rows: pl.DataFrame) -> None:
+        """Insert many rows inside the connection's transaction.
+
+        Args:
+            connection: from `write()`.
+            table: where to.
+            rows: the table's columns, any order, of its types.
+        """
+        names = [c.name for c in table.columns]
+        rows = rows.select(names)
+        if self.dialect == "sqlite":
+            statement = (
+                f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
+            )
+            for part in rows.iter_slices(_INSERT_ROWS):
+                values = list(zip(*(column.to_list() for column in part), strict=True))
+                connection.exec_driver_sql(statement, values)
+            return
+        import psycopg
+
+        raw: Any = connection.connection.driver_connection
+        copy = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"
+        try:
+            with raw.cursor() as cursor, cursor.copy(copy) as stream:
+                for row in rows.iter_rows():
+                    stream.write_row(row)
+        except psycopg.Error as error:
+            raise LedgerError(
+                f"the database did not take the rows of {table.name}: {str(error).splitlines()[0]}",
+                hint="nothing was written; run the command again",
+            ) from error
+
+    def frame(self, table: Table, columns: list[str], where: str = "TRUE") -> pl.DataFrame:
+        """Read columns of a table through Arrow.
+
+        Args:
+            table: what to read.
+            columns: its columns, in the order wanted.
+            where: an SQL condition of numbers and column names only (nothing that a user typed).
+
+        Returns:
+            One row per row of the table, in no particular order; text as Categorical, since the same few
+            thousand words fill millions of cells.
+        """
+        types = frame_schema(table)
+        schema = {name: types[name] for name in columns}
+        query = f"SELECT {', '.join(columns)} FROM {table.name} WHERE {where}"
+        if self._gate is None:
+            import adbc_driver_postgresql.dbapi as adbc_postgresql
+
+            uri = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+            with adbc_postgresql.connect(uri) as connection, connection.cursor() as cursor:
+                cursor.execute(query)
+                return _compact(cursor.fetch_record_batch(), schema)
+        import adbc_driver_sqlite.dbapi as adbc_sqlite
+
+        # The driver takes each column's type from the rows it sees first, and a null says nothing:
+        # a row of typed values goes before, and is cut off again.
+        typed = {pl.Int64(): "0", pl.Float64(): "0.5", pl.String(): "''"}
+        prototype = ", ".join(f"{typed[schema[name]]} AS {name}" for name in columns)
+        uri = f"file:{Path(self.url.database or '').resolve()}?mode=ro"
+        with self._gate.exclusive(), adbc_sqlite.connect(uri) as connection, connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+            cursor.fetchall()
+            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": "65536"})
+            cursor.execute(f"SELECT {prototype} UNION ALL {query}")
+            return _compact(cursor.fetch_record_batch(), schema).slice(1)
+
+    def revision(self) -> str | None:
+        """The schema revision of the database, None when it has none."""
+        with self.read() as connection:
+            if not self.engine.dialect.has_table(connection, "alembic_version"):
+                return None
+            return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+    def upgrade(self) -> None:
+        """Bring the schema to the newest revision, in one transaction."""
+        from alembic import command
+        from alembic.config import Config
+
+        config = Config()
+        config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+        with self.write() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+
+def _compact(batches: pa.RecordBatchReader, schema: dict[str, pl.DataType]) -> pl.DataFrame:
+    """Record batches as one frame; each is made small before the next is fetched."""
+    kept = {name: pl.Categorical() if dtype == pl.String() else dtype for name, dtype in schema.items()}
+    parts = [pl.DataFrame(batch).select(list(schema)).cast(schema).cast(kept) for batch in batches]  # type: ignore[arg-type]
+    return pl.concat([pl.DataFrame(schema=kept), *parts])
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = (
+        None  # transactions begin where _begin_sqlite says, not before the first write
+    )
+    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    immediate = connection.get_execution_options().get("immediate")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if immediate else "BEGIN")

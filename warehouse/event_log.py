@@ -1,0 +1,403 @@
+"""The event log: batches of immutable events, appended whole or not at all.
+
+Here: founding and opening a ledger, the append contract (expected position, identity, one transaction),
+and reading batches, events and quarantine back.
+Not here: which events a file becomes (vintages.py), what was known when (observations.py).
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, func, insert, select
+
+from ratings.errors import LedgerError, NotFoundError
+from warehouse import schema
+from warehouse.canonical import canonical_json, sha256_hex
+from warehouse.database import SCHEMA_REVISION, Database
+
+PRODUCTION, DEMONSTRATION = "production", "demonstration"
+EVENT_TYPES = frozenset(
+    ["observation", "withdrawal", "check_result", "definition", "judgement", "published_rating", "evidence", "snapshot_built", "release", "decision", "query", "case", "batch_voided"]
+)
+EVENT_SCHEMA = schema.frame_schema(schema.event)
+QUARANTINE_SCHEMA = schema.frame_schema(schema.quarantine)
+
+FULL: dict[str, Any] = {"kind": "full"}
+OVERLAY: dict[str, Any] = {"kind": "overlay"}
+
+
+def now() -> int:
+    """The present, in microseconds UTC."""
+    return int(datetime.now(UTC).timestamp() * 1_000_000)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where the log ends: the last position and the last batch (0 and 0 when it is empty)."""
+
+    position: int
+    batch: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewBatch:
+    """What is said of a batch before it is appended. Times in microseconds UTC.
+
+    Attributes:
+        kind: vintage, rejected, definition, snapshot, release or void.
+        identity: what makes a second append the same append; empty: every append is a new one.
+        scope: what of its collection a vintage replaces: `{"kind": "full" | "overlay"}` or
+            `{"kind": "named", "organisations": [...], "periods": [...], "indicators": [...]}`.
+        counts: where every row read went.
+    """
+
+    kind: str
+    actor: str
+    code_version: str
+    identity: str = ""
+    actor_kind: str = "person"
+    on_behalf_of: str | None = None
+    reason: str | None = None
+    run_id: str | None = None
+    collection: str | None = None
+    published_at: int | None = None
+    published_basis: str | None = None
+    received_at: int | None = None
+    supplier: str | None = None
+    scope: dict[str, Any] = field(default_factory=lambda: OVERLAY)
+    file_name: str | None = None
+    file_sha256: str | None = None
+    definitions_sha256: str | None = None
+    rows_read: int = 0
+    counts: dict[str, Any] = field(default_factory=dict)
+    simulated: bool = False
+    voids: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Batch(NewBatch):
+    """A batch as it stands in the log."""
+
+    id: int = 0
+    first_position: int = 0
+    last_position: int = 0
+    recorded_at: int = 0
+    voided_by: int | None = None
+
+
+def vintage_identity(collection: str, published_at: int, file_sha256: str, definitions_sha256: str) -> str:
+    """What makes two vintages the same: collection, publish time, bytes, and the definitions they are read with."""
+    return sha256_hex("\n".join([collection, str(published_at), file_sha256, definitions_sha256]).encode())
+
+
+def event_frame(rows: Iterable[dict[str, Any]]) -> pl.DataFrame:
+    """Events written by hand, one dictionary each, as a frame; payloads are put in canonical form."""
+    filled = [
+        {name: (canonical_json(row[name]) if name == "payload" else row[name]) for name in row}
+        for row in rows
+    ]
+    return pl.DataFrame(
+        filled, schema={n: t for n, t in EVENT_SCHEMA.items() if n not in ("position", "batch")}
+    )
+
+
+class Ledger:
+    """An open ledger.
+
+    Args:
+        database: where it lives.
+
+    Raises:
+        LedgerError: there is none, or its schema is newer or older than this code.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        if not database.exists():
+            raise LedgerError(
+                f"there is no ledger at {database.url.render_as_string(hide_password=True)}",
+                hint="run `starledger ingest` or `starledger demo` to found one, or name another with --warehouse",
+            )
+        revision = database.revision()
+        if revision is None or revision > SCHEMA_REVISION:
+            raise LedgerError(
+                f"the ledger's schema {revision} is newer than this version knows ({SCHEMA_REVISION})",
+                hint="install the version of starledger that wrote it, or a newer one",
+            )
+        if revision < SCHEMA_REVISION:
+            database.upgrade()
+        with database.read() as connection:
+            row = connection.execute(select(schema.ledger)).one()
+        self.origin: str = row.origin
+        self.kind: str = row.kind
+
+    @classmethod
+    def found(cls, database: Database, kind: str = PRODUCTION) -> Ledger:
+        """Found a ledger, or open the one that is there.
+
+        Args:
+            database: where it is to live.
+            kind: `production` or `demonstration`; only the latter accepts simulated batches.
+
+        Raises:
+            LedgerError: a ledger of the other kind is there already.
+        """
+        if not database.exists():
+            database.upgrade()
+            with database.write() as connection:
+                if connection.execute(select(func.count()).select_from(schema.ledger)).scalar() == 0:
+                    origin = f"starledger-{uuid.uuid4()}"
+                    row = {"id": 1, "origin": origin, "kind": kind, "founded_at": now()}
+                    connection.execute(insert(schema.ledger), row)
+        ledger = cls(database)
+        if ledger.kind != kind:
+            raise LedgerError(
+                f"this is a {ledger.kind} ledger, and a {kind} one was asked for",
+                hint="name another directory with --warehouse",
+            )
+        return ledger
+
+    def head(self) -> Head:
+        """Where the log ends now."""
+        with self.database.read() as connection:
+            return _head(connection)
+
+    def append(
+        self,
+        new: NewBatch,
+        events: pl.DataFrame,
+        quarantine: pl.DataFrame | None = None,
+        *,
+        expected_position: int | None = None,
+    ) -> Batch:
+        """Append one batch in one transaction.
+
+        Args:
+            new: what is said of the batch.
+            events: columns of the `event` table without `position` and `batch`, in the order to be recorded.
+            quarantine: columns of the `quarantine` table without `batch`.
+            expected_position: the last position the caller knew; None where it does not matter.
+
+        Returns:
+            The batch as recorded; the one already there when `new.identity` is known.
+
+        Raises:
+            ConflictError: the log has grown since `expected_position`.
+            LedgerError: the batch is empty, holds figures that are not numbers, or is simulated in production.
+        """
+        self._admit(new, events)
+        with self.database.write() as connection:
+            if new.identity and (known := _by_identity(connection, new.identity)):
+                return known
+            head = _head(connection)
+            if expected_position is not None and head.position != expected_position:
+                raise ConflictError(
+                    f"the log has grown to position {head.position} since {expected_position} was read",
+                    hint="read again and retry",
+                )
+            recorded = Batch(
+                **asdict(new),
+                id=head.batch + 1,
+                first_position=head.position + 1,
+                last_position=head.position + events.height,
+                recorded_at=now(),
+            )
+            connection.execute(insert(schema.batch), _row(recorded))
+            numbered = events.with_columns(
+                pl.int_range(head.position + 1, head.position + events.height + 1, dtype=pl.Int64).alias(
+                    "position"
+                ),
+                pl.lit(recorded.id, dtype=pl.Int64).alias("batch"),
+            )
+            self.database.insert(connection, schema.event, numbered)
+            if quarantine is not None and quarantine.height:
+                refused = quarantine.with_columns(pl.lit(recorded.id, dtype=pl.Int64).alias("batch"))
+                self.database.insert(connection, schema.quarantine, refused)
+        return recorded
+
+    def _admit(self, new: NewBatch, events: pl.DataFrame) -> None:
+        if not events.height:
+            raise LedgerError("a batch holds at least one event")
+        if new.simulated and self.kind != DEMONSTRATION:
+            raise LedgerError(
+                "a production ledger refuses simulated figures",
+                hint="use a demonstration ledger: starledger demo makes one",
+            )
+        unknown = set(events["type"].unique()) - EVENT_TYPES
+        if unknown:
+            raise LedgerError(f"unknown event types: {', '.join(sorted(unknown))}")
+        for name in ("value", "numerator", "denominator"):
+            if not events[name].drop_nulls().is_finite().all():
+                raise LedgerError(f"an event's {name} is not a finite number")
+
+    def record_landing(self, sha256: str, byte_size: int, file_name: str) -> None:
+        """Record where landed bytes came from; a second landing of the same bytes changes nothing."""
+        with self.database.write() as connection:
+            known = connection.execute(
+                select(schema.landed_file).where(schema.landed_file.c.sha256 == sha256)
+            ).first()
+            if known is None:
+                row = {"sha256": sha256, "byte_size": byte_size, "file_name": file_name, "landed_at": now()}
+                connection.execute(insert(schema.landed_file), row)
+
+    def by_identity(self, identity: str) -> Batch | None:
+        """The batch of that identity that stands, None where there is none or it was voided."""
+        with self.database.read() as connection:
+            return _by_identity(connection, identity)
+
+    def batches(
+        self, collection: str | None = None, kind: str | None = None, as_recorded: int | None = None
+    ) -> list[Batch]:
+        """Batches in the order they were recorded.
+
+        Args:
+            collection: only of that collection.
+            kind: only of that kind.
+            as_recorded: only batches that end at or before this position; voids after it are not known yet.
+        """
+        with self.database.read() as connection:
+            every = _batches(connection, as_recorded)
+        return [
+            b
+            for b in every
+            if (collection is None or b.collection == collection) and (kind is None or b.kind == kind)
+        ]
+
+    def batch(self, number: int) -> Batch:
+        """One batch.
+
+        Raises:
+            NotFoundError: there is no such batch.
+        """
+        found = next((b for b in self.batches() if b.id == number), None)
+        if found is None:
+            raise NotFoundError(
+                f"there is no batch {number}", hint="run `starledger ledger batches` to see them"
+            )
+        return found
+
+    def events(
+        self, *types: str, as_published: int | None = None, as_recorded: int | None = None
+    ) -> list[dict[str, Any]]:
+        """Events of some types (not observations: see observations.py) that stand, in order of position.
+
+        Args:
+            types: which types.
+            as_published: only those published by then (microseconds UTC), and those without a publish time.
+            as_recorded: only those recorded up to this position, rounded down to a batch end.
+
+        Returns:
+            One dictionary an event: the columns of the `event` table, `payload` parsed.
+        """
+        table = schema.event
+        query = select(table).where(table.c.type.in_(types)).order_by(table.c.position)
+        with self.database.read() as connection:
+            batches = {b.id: b for b in _batches(connection, as_recorded)}
+            rows = [row._asdict() for row in connection.execute(query)]
+        return [
+            _parsed(row)
+            for row in rows
+            if row["batch"] in batches
+            and batches[row["batch"]].voided_by is None
+            and (as_published is None or row["published_at"] is None or row["published_at"] <= as_published)
+        ]
+
+    def event(self, position: int) -> dict[str, Any]:
+        """One event, `payload` parsed.
+
+        Raises:
+            NotFoundError: the log has no such position.
+        """
+        with self.database.read() as connection:
+            row = connection.execute(select(schema.event).where(schema.event.c.position == position)).first()
+        if row is None:
+            raise NotFoundError(
+                f"the log has no position {position}",
+                hint="see `starledger ledger batches`",
+            )
+        return _parsed(row._asdict())
+
+    def history(self, indicator: str, organisation: str, period: str | None = None) -> list[dict[str, Any]]:
+        """Every observation and withdrawal of one figure (or all periods of it), by position."""
+        table = schema.event
+        query = select(table).where(table.c.indicator == indicator, table.c.organisation == organisation)
+        if period is not None:
+            query = query.where(table.c.period == period)
+        with self.database.read() as connection:
+            return [_parsed(row._asdict()) for row in connection.execute(query.order_by(table.c.position))]
+
+    def quarantine(self, batch: int | None = None) -> list[dict[str, Any]]:
+        """Refused rows, of one batch or all: batch, source_row, what was known of the key, reasons, raw text."""
+        table = schema.quarantine
+        query = select(table).order_by(table.c.batch, table.c.source_row)
+        if batch is not None:
+            query = query.where(table.c.batch == batch)
+        with self.database.read() as connection:
+            rows = [row._asdict() for row in connection.execute(query)]
+        return [row | {"reasons": json.loads(row["reasons"]), "raw": json.loads(row["raw"])} for row in rows]
+
+    def landed(self, sha256: str) -> dict[str, Any]:
+        """Provenance of landed bytes: sha256, byte_size, file_name, landed_at."""
+        with self.database.read() as connection:
+            row = connection.execute(
+                select(schema.landed_file).where(schema.landed_file.c.sha256 == sha256)
+            ).first()
+        if row is None:
+            raise NotFoundError(f"no file with SHA-256 {sha256} was landed here")
+        return row._asdict()
+
+
+class ConflictError(LedgerError):
+    """Another writer was faster."""
+
+
+def _head(connection: Connection) -> Head:
+    last = connection.execute(
+        select(schema.batch.c.last_position, schema.batch.c.id).order_by(schema.batch.c.id.desc()).limit(1)
+    ).first()
+    return Head(last.last_position, last.id) if last else Head(0, 0)
+
+
+def _batches(connection: Connection, as_recorded: int | None) -> list[Batch]:
+    query = select(schema.batch).order_by(schema.batch.c.id)
+    if as_recorded is not None:
+        query = query.where(schema.batch.c.last_position <= as_recorded)
+    rows = [row._asdict() for row in connection.execute(query)]
+    voided_by = {row["voids"]: row["id"] for row in rows if row["voids"] is not None}
+    names = {f.name for f in fields(Batch)}
+    return [
+        Batch(
+            **{k: v for k, v in row.items() if k in names and k not in ("scope", "counts", "simulated")},
+            scope=json.loads(row["scope"]),
+            counts=json.loads(row["counts"]),
+            simulated=bool(row["simulated"]),
+            voided_by=voided_by.get(row["id"]),
+        )
+        for row in rows
+    ]
+
+
+def _by_identity(connection: Connection, identity: str) -> Batch | None:
+    known = [b for b in _batches(connection, None) if b.identity == identity and b.voided_by is None]
+    return known[0] if known else None
+
+
+def _row(batch: Batch) -> dict[str, Any]:
+    row = asdict(batch)
+    del row["voided_by"]
+    return row | {
+        "scope": canonical_json(batch.scope),
+        "counts": canonical_json(batch.counts),
+        "simulated": int(batch.simulated),
+    }
+
+
+def _parsed(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"payload": json.loads(row["payload"]) if row["payload"] else {}}

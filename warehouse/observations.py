@@ -1,0 +1,118 @@
+"""Observations: which figures were known, as the sources had published them and as we had recorded them.
+
+Here: the as-of law - the state on two time axes is, per key, the last event by (published_at, position).
+Not here: how a vintage is turned into events so that this holds (vintages.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import polars as pl
+
+from warehouse import schema
+from warehouse.event_log import Batch, Ledger
+
+KEY = ["indicator", "organisation", "period"]
+SAID = ["value", "numerator", "denominator", "obs_status", "conf_status", "definition"]
+FIGURE = [
+    "collection",
+    "indicator",
+    "definition",
+    "organisation",
+    "period",
+    "period_label",
+    "value",
+    "numerator",
+    "denominator",
+    "obs_status",
+    "conf_status",
+    "published_at",
+    "position",
+    "stated_by",
+    "source_batch",
+    "source_row",
+]
+_READ = [*FIGURE, "batch", "type", "organisation_code"]
+_TYPES = schema.frame_schema(schema.event)
+NO_EVENTS = pl.DataFrame(
+    schema={name: pl.Categorical() if _TYPES[name] == pl.String() else _TYPES[name] for name in _READ}
+)
+
+
+def timeline(
+    ledger: Ledger, collections: Sequence[str] | None = None, as_recorded: int | None = None
+) -> pl.DataFrame:
+    """Every observation and withdrawal that stands.
+
+    Args:
+        ledger: where to read.
+        collections: of which collections; None for all.
+        as_recorded: up to which position, rounded down to a batch end; None for all. Batches voided by then
+            are left out, with what other batches said in their name.
+
+    Returns:
+        Columns of `FIGURE` plus batch, type and organisation_code, text as Categorical; one row an event, in
+        no order.
+    """
+    batches = [b for b in ledger.batches(as_recorded=as_recorded) if b.kind in ("vintage", "void")]
+    mine = [b for b in batches if collections is None or b.collection in collections]
+    standing = [b for b in mine if b.voided_by is None]
+    if not standing:
+        return NO_EVENTS
+    ranges = " OR ".join(f"position BETWEEN {first} AND {last}" for first, last in _ranges(standing))
+    events = ledger.database.frame(
+        schema.event, _READ, f"({ranges}) AND type IN ('observation', 'withdrawal')"
+    ).with_columns(pl.col("stated_by", "source_batch").fill_null(pl.col("batch")))
+    voided = [b.id for b in batches if b.voided_by is not None]
+    return events.filter(~pl.col("stated_by").is_in(voided)) if voided else events
+
+
+def _ranges(batches: list[Batch]) -> list[tuple[int, int]]:
+    """Positions of batches, neighbours joined: fewer ranges, one scan each."""
+    joined: list[tuple[int, int]] = []
+    for b in batches:
+        if joined and joined[-1][1] + 1 == b.first_position:
+            joined[-1] = (joined[-1][0], b.last_position)
+        else:
+            joined.append((b.first_position, b.last_position))
+    return joined
+
+
+def state(events: pl.DataFrame, as_published: int | None = None) -> pl.DataFrame:
+    """What is known at a time: per key the last event by (published_at, position), withdrawals left out.
+
+    Args:
+        events: a timeline.
+        as_published: microseconds UTC; None for everything published.
+
+    Returns:
+        The timeline's columns, one row per (collection, indicator, organisation, period).
+    """
+    seen = events if as_published is None else events.filter(pl.col("published_at") <= as_published)
+    order = seen.select("collection", *KEY, "published_at", "position").with_row_index("row")
+    last = order.sort("published_at", "position").unique(["collection", *KEY], keep="last")["row"]
+    return seen[last.sort()].filter(pl.col("type") == "observation")
+
+
+def observations(
+    ledger: Ledger,
+    collections: Sequence[str] | None = None,
+    *,
+    as_published: int | None = None,
+    as_recorded: int | None = None,
+) -> pl.DataFrame:
+    """The figures known at a point on both time axes.
+
+    Args:
+        ledger: where to read.
+        collections: of which collections; None for all.
+        as_published: published by then, microseconds UTC; None for everything published.
+        as_recorded: recorded up to this position, rounded down to a batch end; None for all.
+
+    Returns:
+        Columns of `FIGURE`; `value` in the indicator's unit, null where `obs_status` says it is missing;
+        sorted by collection, indicator, organisation and period.
+    """
+    known = state(timeline(ledger, collections, as_recorded), as_published)
+    return known.select(FIGURE).cast({pl.Categorical: pl.String}).sort("collection", *KEY)

@@ -1,0 +1,114 @@
+"""Readers: the bytes of a source file as a table of text, row by row as a person counts them.
+
+Here: Parquet and CSV (plain or gzip) by the format that a collection declares; what makes a file unreadable.
+Not here: what the text means (ratings/reading.py), whether it is accepted (validations).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from ratings.collections import Collection, list_collections
+from ratings.errors import InputError
+
+ROW = "row"
+
+
+def read_rows(path: Path, collection: Collection, file_name: str | None = None) -> pl.DataFrame:
+    """Read a file as its collection says it is written.
+
+    Args:
+        path: where the bytes lie.
+        collection: how they are to be read.
+        file_name: the name the file came under (the landing store's is a hash); default that of `path`.
+
+    Returns:
+        The columns the collection names, as text (null where the cell is empty), and `row`: the row as a
+        person counts it, the header being row 1 where nothing is above it.
+
+    Raises:
+        InputError: the file is empty, cut short, of another format, or lacks columns.
+    """
+    name = file_name or path.name
+    if path.stat().st_size == 0:
+        raise InputError("the file is empty", file=name, hint="ask the supplier to send it again")
+    form = next((f for f in collection.file.formats if name.lower().endswith("." + f)), None)
+    if form is None:
+        raise InputError(
+            f"collection {collection.id} comes as {', '.join(collection.file.formats)}",
+            file=name,
+            hint="give the file with its ending, or another --collection",
+        )
+    try:
+        table = _parquet(path, collection, name) if form == "parquet" else _csv(path, collection, name, form)
+    except (pa.ArrowInvalid, OSError, EOFError) as error:
+        cause = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"cannot be read as {form}: {cause}",
+            file=name,
+            hint="the file may be cut short or of another format; ask the supplier to send it again",
+        ) from error
+    if not table.num_rows:
+        raise InputError("there is a header but no row", file=name, hint="ask the supplier to send it again")
+    text = pl.DataFrame(pa.table({column: _text(table.column(column)) for column in table.column_names}))
+    first = 2 + collection.file.skip_rows
+    return text.with_columns(pl.int_range(first, first + text.height, dtype=pl.Int64).alias(ROW))
+
+
+def _parquet(path: Path, collection: Collection, name: str) -> pa.Table:
+    with pq.ParquetFile(path) as file:
+        _require(file.schema_arrow.names, collection, name)
+        return file.read(columns=list(collection.required_columns()))
+
+
+def _csv(path: Path, collection: Collection, name: str, form: str) -> pa.Table:
+    read = pa_csv.ReadOptions(
+        skip_rows=collection.file.skip_rows, encoding=collection.file.encoding.replace("utf-8-sig", "utf8")
+    )
+    parse = pa_csv.ParseOptions(delimiter=collection.file.delimiter, newlines_in_values=True)
+    compression = "gzip" if form.endswith(".gz") else None
+    with pa.input_stream(path, compression=compression) as stream:
+        header = pa_csv.open_csv(stream, read, parse).schema.names
+    _require(header, collection, name)
+    # Everything is text: whether it is a number is for the checks to say, row by row.
+    convert = pa_csv.ConvertOptions(
+        column_types={column: pa.string() for column in header},
+        include_columns=list(collection.required_columns()),
+        strings_can_be_null=True,
+        null_values=[""],
+    )
+    with pa.input_stream(path, compression=compression) as stream:
+        return pa_csv.read_csv(stream, read, parse, convert)
+
+
+def _require(found: list[str], collection: Collection, name: str) -> None:
+    missing = [column for column in collection.required_columns() if column not in found]
+    if not missing:
+        return
+    fitting = [c.id for c in list_collections() if set(c.required_columns()) <= set(found)]
+    hint = (
+        f"these columns fit --collection {' or '.join(fitting)}"
+        if fitting
+        else f"compare its header with ratings/collections/{collection.id}.toml"
+    )
+    raise InputError(
+        f"not a file of collection {collection.id}: it has no column {', '.join(map(repr, missing))}"
+        f" (its columns: {', '.join(found[:12])}{', ...' if len(found) > 12 else ''})",
+        file=name,
+        row=1 + collection.file.skip_rows,
+        hint=hint,
+    )
+
+
+def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column as text; a column of whole numbers kept as floating point loses the `.0` nobody printed."""
+    if pa.types.is_floating(column.type):
+        whole = pc.all(pc.equal(pc.floor(column), column), skip_nulls=True).as_py()
+        column = column.cast(pa.int64()) if whole else column
+    return column.cast(pa.string())

@@ -1,0 +1,380 @@
+"""Snapshot tables: what stands in each table of a snapshot, and the digest of its rows.
+
+Here: every column with type, unit and meaning; the declared keys; the digest that does not depend on who
+    wrote the Parquet file.
+Not here: directories and manifests (snapshots.py), how the rows come about (pipelines/rate.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ratings.errors import SnapshotError
+from warehouse.canonical import canonical_json
+
+SCHEMA_VERSION = 1
+"""Goes up by one whenever a column is added, dropped, or comes to mean something else."""
+
+_TYPES = {
+    "string": pa.string(),
+    "int64": pa.int64(),
+    "double": pa.float64(),
+    "bool": pa.bool_(),
+    "date": pa.date32(),
+    "time": pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a snapshot table.
+
+    Attributes:
+        name: its name.
+        type: `string`, `int64`, `double`, `bool`, `date`, or `time` (microseconds UTC).
+        meaning: one line for people.
+        unit: of its numbers; blank where it has none.
+        required: True where it is never null.
+    """
+
+    name: str
+    type: str
+    meaning: str
+    unit: str = ""
+    required: bool = False
+
+    def field(self) -> Any:
+        """The column as an Arrow field; unit and meaning are its metadata."""
+        notes = {"meaning": self.meaning} | ({"unit": self.unit} if self.unit else {})
+        return pa.field(self.name, _TYPES[self.type], nullable=not self.required, metadata=notes)
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotTable:
+    """A table of a snapshot: its name, what a row is, the columns that name a row, all columns in order."""
+
+    name: str
+    meaning: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+
+    def schema(self) -> pa.Schema:
+        """The Arrow schema, meanings and units in the metadata."""
+        notes: Any = {"table": self.name, "meaning": self.meaning, "key": ",".join(self.key)}
+        return pa.schema([c.field() for c in self.columns], metadata=notes)
+
+    def arrow(self, frame: pl.DataFrame) -> pa.Table:
+        """Rows as this table has them: its columns and types, sorted by the key.
+
+        Args:
+            frame: at least the columns of this table, in any order; others are left out. Times may be int64
+                microseconds.
+
+        Raises:
+            SnapshotError: a column is missing or of another type, a key is null or occurs twice, or a number
+                is not finite.
+        """
+        names = [c.name for c in self.columns]
+        if absent := [name for name in names if name not in frame.columns]:
+            raise SnapshotError(f"table {self.name} lacks the columns {', '.join(absent)}")
+        rows = frame.select(names).sort(self.key)
+        if rows.select(self.key).is_duplicated().any():
+            raise SnapshotError(f"table {self.name} has two rows of one key ({', '.join(self.key)})")
+        for column in self.columns:
+            if column.required and rows[column.name].null_count():
+                raise SnapshotError(f"table {self.name}: {column.name} is null in some rows")
+            if (
+                column.type == "double"
+                and not rows[column.name].cast(pl.Float64).drop_nulls().is_finite().all()
+            ):
+                raise SnapshotError(f"table {self.name}: {column.name} holds a number that is not finite")
+        try:
+            table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
+            columns = [table[c.name].cast(c.field().type) for c in self.columns]
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise SnapshotError(f"table {self.name} cannot be written: {error}") from error
+        return pa.Table.from_arrays(columns, schema=self.schema())
+
+
+def digest(table: pa.Table, key: tuple[str, ...]) -> str:
+    """The logical digest of a table: equal for equal rows, whoever wrote the file.
+
+    SHA-256 over these bytes:
+
+    1. the text `starledger table 1` and a line feed;
+    2. RFC 8785 JSON of `{"columns": [[name, type], ...], "key": [...], "rows": n}` and a line feed, the types
+       being `string`, `int64`, `double`, `bool`, `date32[day]`, `timestamp[us, tz=UTC]`;
+    3. column after column, over the rows in ascending order of the key (texts by their UTF-8 bytes): one byte
+       a row, 1 where there is a value and 0 where it is null; then the values that are there, little-endian:
+       int64, timestamp (microseconds since 1970) and double (IEEE 754, -0.0 written as 0.0) in eight bytes,
+       date32 (days since 1970) in four, bool in one; of strings first the length of each in eight bytes,
+       then all their UTF-8 bytes.
+
+    Args:
+        table: any rows; sorted here.
+        key: the columns that name a row.
+
+    Returns:
+        64 hex digits.
+    """
+    table = table.sort_by([(name, "ascending") for name in key])
+    head = {
+        "columns": [[field.name, str(field.type)] for field in table.schema],
+        "key": list(key),
+        "rows": table.num_rows,
+    }
+    hashed = hashlib.sha256(b"starledger table 1\n" + canonical_json(head).encode() + b"\n")
+    for column in table.columns:
+        array: Any = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+        hashed.update(_fixed(pc.is_valid(array).cast(pa.uint8())))
+        values = pc.drop_null(array)
+        if pa.types.is_string(values.type):
+            hashed.update(_fixed(pc.binary_length(values).cast(pa.int64())))
+            hashed.update(_text(values.cast(pa.large_string())))
+        elif pa.types.is_boolean(values.type):
+            hashed.update(_fixed(values.cast(pa.uint8())))
+        elif pa.types.is_floating(values.type):
+            hashed.update(_fixed(pc.add(values, 0.0)))  # -0.0 + 0.0 is 0.0
+        else:
+            hashed.update(_fixed(values))
+    return hashed.hexdigest()
+
+
+def _fixed(array: Any) -> memoryview:
+    """The bytes of an array of fixed width without nulls: Arrow keeps them little-endian already."""
+    width = array.type.bit_width // 8
+    data = array.buffers()[1]
+    return memoryview(data or b"")[array.offset * width : (array.offset + len(array)) * width]
+
+
+def _text(array: Any) -> memoryview:
+    """The bytes of all texts of a large_string array without nulls, one after the other."""
+    _, offsets, data = array.buffers()
+    if not len(array) or data is None:
+        return memoryview(b"")
+    first, last = (struct.unpack_from("<q", offsets, 8 * (array.offset + n))[0] for n in (0, len(array)))
+    return memoryview(data)[first:last]
+
+
+_ORGANISATION = Column("organisation", "string", "stable id of the organisation", required=True)
+_INDICATOR = Column("indicator", "string", "code of the indicator in the catalogue", required=True)
+_PERIOD = Column("period", "string", "period as an SDMX time range: first day and duration", required=True)
+_MARKS = (
+    Column("method_status", "string", "official, reconstructed or illustrative", required=True),
+    Column("simulated", "bool", "true where organisations and figures are invented", required=True),
+)
+
+_STARS = SnapshotTable(
+    "stars",
+    "one row per organisation: its star and what it rests on",
+    ("organisation",),
+    (
+        _ORGANISATION,
+        Column("name", "string", "name of the organisation", required=True),
+        Column("round", "string", "rating round, null where the method has none"),
+        Column("star", "int64", "the star, null where there is none", "stars, 0 to 3"),
+        Column(
+            "rating_status", "string", "rated, not_rated, under_review, set_aside or suspended", required=True
+        ),
+        Column("rating_status_reason", "string", "why it has this status"),
+        Column("rule", "string", "the rule that bound the star, in a sentence"),
+        Column("children_serving", "string", "judgement after caps: are children served well"),
+        Column("children_prospects", "string", "judgement after caps: prospects for children's services"),
+        Column("adults_serving", "string", "judgement after caps: are adults served well"),
+        Column("adults_prospects", "string", "judgement after caps: prospects for adults' services"),
+        Column(
+            "oldest_deciding_age_days",
+            "int64",
+            "age of the oldest figure that counted, at as_published",
+            "days",
+        ),
+        Column("oldest_deciding_indicator", "string", "indicator of that figure"),
+        Column("inputs", "int64", "figures that counted", "figures", required=True),
+        Column(
+            "out_of_date_inputs",
+            "int64",
+            "of these, out of date by their own calendar",
+            "figures",
+            required=True,
+        ),
+        Column(
+            "out_of_date_share", "double", "out_of_date_inputs / inputs, null without inputs", "share, 0 to 1"
+        ),
+        Column(
+            "missing_inputs",
+            "int64",
+            "figures the method asks for and that are not known",
+            "figures",
+            required=True,
+        ),
+        *_MARKS,
+    ),
+)
+
+_JUDGEMENTS = SnapshotTable(
+    "judgements",
+    "one row per organisation, service and aspect: the judgement and where it comes from",
+    ("organisation", "service", "aspect"),
+    (
+        _ORGANISATION,
+        Column("service", "string", "children or adults", required=True),
+        Column("aspect", "string", "serving (people well) or prospects (for improvement)", required=True),
+        Column("judgement", "string", "the judgement after caps, null where there is none"),
+        Column("level", "int64", "its level, 0 worst", "levels, 0 to 3"),
+        Column("basis", "string", "recorded by the regulator, or computed from bands", required=True),
+        Column("computed_judgement", "string", "the judgement before caps"),
+        Column("rule", "string", "how it came about, in a sentence"),
+        Column("capped_by", "string", "key indicator whose failure capped it, null where none did"),
+        Column("cap_value", "double", "value of that indicator", "the indicator's unit"),
+        Column("cap_threshold", "double", "its key threshold", "the indicator's unit"),
+        Column("position", "int64", "position in the log of the recorded judgement"),
+        Column("inputs", "int64", "bands that counted", "figures"),
+        Column("missing", "int64", "bands that are missing", "figures"),
+    ),
+)
+
+_BANDS = SnapshotTable(
+    "bands",
+    "one row per organisation and indicator: the figure that counts and its band",
+    ("organisation", "indicator"),
+    (
+        _ORGANISATION,
+        _INDICATOR,
+        Column("period", "string", "period of the figure, null where there is none"),
+        Column("value", "double", "the figure, null where it is missing", "column unit"),
+        Column("unit", "string", "unit of the figure"),
+        Column("band", "int64", "the band, 1 worst; null where there is none", "bands"),
+        Column("band_label", "string", "the band as the method writes it"),
+        Column("band_reason", "string", "why this band, or why none, in a sentence"),
+        Column("key", "bool", "true where the indicator is a key indicator with a threshold", required=True),
+        Column("position", "int64", "position in the log of the figure's event"),
+        Column("previous_period", "string", "period compared with for movement"),
+        Column("previous_band", "int64", "band in that period", "bands"),
+        Column("movement", "int64", "band minus previous band", "bands"),
+        Column("age_days", "int64", "from the end of the figure's period to as_published", "days"),
+        Column("freshness", "string", "fresh, due, out_of_date, missing or discontinued"),
+    ),
+)
+
+_OBSERVATIONS = SnapshotTable(
+    "observations",
+    "one row per figure known at the snapshot's two times, of the organisations and indicators rated",
+    ("organisation", "indicator", "period"),
+    (
+        _ORGANISATION,
+        _INDICATOR,
+        _PERIOD,
+        Column("period_label", "string", "period as printed"),
+        Column("period_start", "date", "first day of the period", required=True),
+        Column("period_end", "date", "last day of the period", required=True),
+        Column("definition", "string", "version of the indicator's definition"),
+        Column("collection", "string", "collection it comes from", required=True),
+        Column("value", "double", "the figure, null where it is missing", "the indicator's unit"),
+        Column("numerator", "double", "as reported, null where not reported", "count"),
+        Column("denominator", "double", "as reported, null where not reported", "count"),
+        Column(
+            "obs_status",
+            "string",
+            "SDMX CL_OBS_STATUS: A normal, P provisional, O missing, Q suppressed, ...",
+        ),
+        Column("conf_status", "string", "SDMX CL_CONF_STATUS, null where not known"),
+        Column("published_at", "time", "when the source put it out", required=True),
+        Column("position", "int64", "position of its event in the log", required=True),
+        Column("source_batch", "int64", "batch whose file holds the cell", required=True),
+        Column("source_row", "int64", "row of that file, as a person counts it"),
+    ),
+)
+
+_FRESHNESS = SnapshotTable(
+    "freshness",
+    "one row per organisation and indicator: is the latest figure the one that should be known by now",
+    ("organisation", "indicator"),
+    (
+        _ORGANISATION,
+        _INDICATOR,
+        Column("latest_period", "string", "latest period known"),
+        Column("expected_period", "string", "period that should be known at as_published"),
+        Column("state", "string", "fresh, due, out_of_date, missing or discontinued", required=True),
+        Column("periods_behind", "int64", "periods between the two", "periods"),
+        Column("days_late", "int64", "days since the expected figure should have been out", "days"),
+        Column("age_days", "int64", "from the end of the latest period to as_published", "days"),
+    ),
+)
+
+_QUALITY = SnapshotTable(
+    "quality",
+    "one row per indicator: what happened to its figures",
+    ("indicator",),
+    (
+        _INDICATOR,
+        Column("figures", "int64", "figures with a value", "figures", required=True),
+        Column("missing", "int64", "figures reported as missing", "figures", required=True),
+        Column("suppressed", "int64", "of these, suppressed", "figures", required=True),
+        Column("provisional", "int64", "figures that are provisional", "figures", required=True),
+        Column("revised", "int64", "figures whose value was once another", "figures", required=True),
+        Column("withdrawn", "int64", "figures taken back by their source", "figures", required=True),
+        Column("quarantined", "int64", "rows refused, in all files read", "rows", required=True),
+    ),
+)
+
+_ORGANISATIONS = SnapshotTable(
+    "organisations",
+    "one row per organisation of the population",
+    ("organisation",),
+    (
+        _ORGANISATION,
+        Column("name", "string", "name of the organisation", required=True),
+        Column("kind", "string", "council or simulated", required=True),
+        Column("region", "string", "region it lies in"),
+        Column("opened", "date", "first day of its existence, null where older than the data"),
+        Column("closed", "date", "last day of its existence, null while it exists"),
+        Column("la_code", "string", "the Department for Education's three digits"),
+        Column("gss_code", "string", "the nine characters of the Government Statistical Service"),
+    ),
+)
+
+_LINEAGE = SnapshotTable(
+    "lineage",
+    "one row per step from a star towards the files it rests on",
+    ("organisation", "from_kind", "from_id", "to_kind", "to_id"),
+    (
+        _ORGANISATION,
+        Column("from_kind", "string", "star, judgement, cap, band or event", required=True),
+        Column(
+            "from_id",
+            "string",
+            "star: organisation; judgement: service/aspect; cap and band: indicator; event: its position",
+            required=True,
+        ),
+        Column("to_kind", "string", "judgement, cap, band, event, batch or file", required=True),
+        Column("to_id", "string", "as from_id; batch: its number; file: its SHA-256", required=True),
+        Column("row", "int64", "row of the file, as a person counts it"),
+    ),
+)
+
+TABLES: Mapping[str, SnapshotTable] = MappingProxyType(
+    {
+        table.name: table
+        for table in (
+            _STARS,
+            _JUDGEMENTS,
+            _BANDS,
+            _OBSERVATIONS,
+            _FRESHNESS,
+            _QUALITY,
+            _ORGANISATIONS,
+            _LINEAGE,
+        )
+    }
+)
+
+SCHEMAS: Mapping[str, pa.Schema] = MappingProxyType({name: table.schema() for name, table in TABLES.items()})

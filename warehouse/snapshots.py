@@ -1,0 +1,313 @@
+"""Snapshots: directories of Parquet tables that are written once and never changed.
+
+Here: writing one so that readers see all of it or nothing, finding, reading and verifying it, and
+    `latest.json`, the only file that ever changes.
+Not here: what the tables hold (snapshot_tables.py), the manifest and the id (snapshot_manifest.py), how the
+    rows come about (pipelines/rate.py), who may move `latest.json` (pipelines/publish.py).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ratings.errors import NotFoundError, SnapshotError
+from warehouse.canonical import sha256_hex
+from warehouse.snapshot_manifest import (
+    MANIFEST,
+    SNAPSHOT_ID,
+    About,
+    logical_digest,
+    manifest_of,
+    read_manifest,
+)
+from warehouse.snapshot_tables import TABLES, digest
+from warehouse.whole_files import (
+    remove_directory,
+    remove_unfinished,
+    replace_text,
+    sync,
+    unfinished,
+    write_text,
+)
+
+LATEST = "latest.json"
+_ROW_GROUP = 65_536
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotRef:
+    """A snapshot: its id, its directory, its manifest, and whether it was there before it was asked for."""
+
+    id: str
+    path: Path
+    manifest: dict[str, Any]
+    existed: bool = True
+
+    @property
+    def manifest_sha256(self) -> str:
+        """Hash of the manifest's bytes: what the log says of a snapshot binds all of it."""
+        return sha256_hex((self.path / MANIFEST).read_bytes())
+
+    def summary(self) -> dict[str, Any]:
+        """What lists show of it; `tags` are its method's status and `simulated` where it is."""
+        tags = [self.manifest["method"]["status"], *(["simulated"] if self.manifest["simulated"] else [])]
+        return {
+            "id": self.id,
+            "method": self.manifest["method"]["id"],
+            "label": self.manifest["label"],
+            "as_published": self.manifest["as_published"],
+            "as_recorded": self.manifest["as_recorded"],
+            "tags": tags,
+        }
+
+    def table(self, name: str, **equal: str) -> pl.DataFrame:
+        """Rows of one of its tables.
+
+        Args:
+            name: the table.
+            equal: only rows where these columns have these values.
+
+        Raises:
+            SnapshotError: the table is missing or cannot be read.
+        """
+        file = self.path / f"{name}.parquet"
+        # Not pyarrow's read_table: it imports pandas, which takes longer than the reading.
+        rows = pl.scan_parquet(file)
+        for column, value in equal.items():
+            rows = rows.filter(pl.col(column) == value)
+        try:
+            return rows.collect()
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise SnapshotError(
+                f"table {name} cannot be read: {str(error).splitlines()[0]}",
+                file=str(file),
+                hint=f"run `starledger snapshots verify {self.id}`",
+            ) from error
+
+
+def write_snapshot(root: Path, about: About, tables: Mapping[str, pl.DataFrame]) -> SnapshotRef:
+    """Write a snapshot, or find the one that says the same.
+
+    The tables are written to a directory beside, flushed to the disk and renamed. An id that is there already
+    is returned as it is.
+
+    Args:
+        root: the directory of all snapshots; made on first use.
+        about: what it says of itself.
+        tables: one frame for every table of `TABLES`.
+
+    Raises:
+        SnapshotError: a table does not fit its schema, the disk refuses, or the id is there with other
+            content.
+    """
+    if set(tables) != set(TABLES):
+        raise SnapshotError(f"a snapshot has exactly the tables {', '.join(TABLES)}")
+    arrow = {name: table.arrow(tables[name]) for name, table in TABLES.items()}
+    manifest = manifest_of(about, arrow, tables["stars"])
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        remove_unfinished(root)
+        if (root / manifest["id"]).exists():
+            return _same(root, manifest)
+        with unfinished(root) as directory:
+            for name, table in arrow.items():
+                manifest["tables"][name] |= _write_table(directory / f"{name}.parquet", table)
+            write_text(directory / MANIFEST, _json(manifest))
+            sync(directory)
+            try:
+                directory.rename(root / manifest["id"])
+            except OSError:
+                if not (root / manifest["id"]).exists():
+                    raise
+                return _same(root, manifest)  # another process was faster with the same
+            sync(root)
+    except OSError as error:
+        raise SnapshotError(
+            f"the snapshot cannot be written: {error.strerror or error}",
+            file=str(root),
+            hint="free some space or make the directory writable, then run the command again",
+        ) from error
+    return SnapshotRef(manifest["id"], root / manifest["id"], manifest, existed=False)
+
+
+def _same(root: Path, manifest: Mapping[str, Any]) -> SnapshotRef:
+    """The snapshot that has the id already; the whole digest must agree, not only its first digits."""
+    found = snapshot(root, manifest["id"])
+    if found.manifest["digest"] != manifest["digest"]:
+        raise SnapshotError(
+            f"snapshot {found.id} exists with other content",
+            file=str(found.path),
+            hint=f"run `starledger snapshots verify {found.id}`; a snapshot is never rewritten",
+        )
+    return found
+
+
+def snapshot(root: Path, identifier: str) -> SnapshotRef:
+    """One snapshot by its id.
+
+    Raises:
+        NotFoundError: there is none; the message names how to list them.
+        SnapshotError: its manifest cannot be believed.
+    """
+    path = root / identifier
+    if not SNAPSHOT_ID.fullmatch(identifier) or not path.is_dir():
+        raise NotFoundError(
+            f"there is no snapshot {identifier!r} in {root}",
+            hint="run `starledger snapshots list` to see them",
+        )
+    manifest = read_manifest(path)
+    if manifest["id"] != identifier:
+        raise SnapshotError(f"the manifest says it belongs to {manifest['id']}", file=str(path / MANIFEST))
+    return SnapshotRef(identifier, path, manifest)
+
+
+def snapshot_ids(root: Path) -> list[str]:
+    """The ids of all snapshots here, by name. Other files and directories are left out."""
+    if not root.is_dir():
+        return []
+    return sorted(
+        e.name for e in root.iterdir() if SNAPSHOT_ID.fullmatch(e.name) and (e / MANIFEST).is_file()
+    )
+
+
+def list_snapshots(root: Path) -> list[SnapshotRef]:
+    """Every snapshot here, by as_published and id.
+
+    Raises:
+        SnapshotError: a manifest cannot be believed.
+    """
+    found = [snapshot(root, identifier) for identifier in snapshot_ids(root)]
+    return sorted(found, key=lambda s: (s.manifest["as_published"], s.id))
+
+
+def verify(directory: Path) -> list[str]:
+    """Check a snapshot directory against its manifest, without a ledger.
+
+    Args:
+        directory: any copy of a snapshot.
+
+    Returns:
+        One sentence for each thing that is wrong, none where all is well: tables that are missing, cut short,
+        altered or not Parquet, files that do not belong, and a manifest that does not give its own id.
+
+    Raises:
+        SnapshotError: there is no manifest that could be checked against.
+    """
+    manifest = read_manifest(directory)
+    try:
+        expected = {MANIFEST, *(f"{name}.parquet" for name in manifest["tables"])}
+        problems = []
+        if logical_digest(manifest) != manifest["digest"]:
+            problems.append("manifest.json was altered: its digest is another")
+        if not manifest["id"].endswith("-" + manifest["digest"][:12]):
+            problems.append("manifest.json was altered: its id does not come from its digest")
+        for name, said in sorted(manifest["tables"].items()):
+            problems += _check_table(directory / f"{name}.parquet", said)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SnapshotError(
+            f"this is not a manifest: {error!r}",
+            file=str(directory / MANIFEST),
+            hint="restore the snapshot from a copy",
+        ) from error
+    extra = sorted(entry.name for entry in directory.iterdir() if entry.name not in expected)
+    return problems + [f"{name} does not belong to the snapshot" for name in extra]
+
+
+def _check_table(file: Path, said: Mapping[str, Any]) -> list[str]:
+    if not file.is_file():
+        return [f"{file.name} is missing"]
+    if _file_sha256(file) == said["sha256"]:
+        return []
+    try:
+        with pq.ParquetFile(file) as opened:
+            found = opened.read()
+        same = digest(found, tuple(said["key"])) == said["digest"]
+    except (OSError, pa.ArrowException, KeyError) as error:
+        if (size := file.stat().st_size) < said["bytes"]:
+            return [f"{file.name} is cut short: {size} of {said['bytes']} bytes"]
+        return [f"{file.name} was altered and cannot be read as this table: {str(error).splitlines()[0]}"]
+    rows = "its rows the same" if same else "and so are its rows"
+    return [f"{file.name} was altered: its bytes are others, {rows}"]
+
+
+def require_whole(found: SnapshotRef) -> None:
+    """Refuse a snapshot that does not verify.
+
+    Raises:
+        SnapshotError: naming everything that is wrong.
+    """
+    if problems := verify(found.path):
+        raise SnapshotError(
+            "; ".join(problems),
+            file=str(found.path),
+            hint="restore it from a copy, or remove it and build it again",
+        )
+
+
+def latest(root: Path) -> dict[str, Any] | None:
+    """What `latest.json` says: the snapshot released now; None where none is.
+
+    Raises:
+        SnapshotError: the file cannot be read.
+    """
+    try:
+        content = json.loads((root / LATEST).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError) as error:
+        raise SnapshotError(
+            f"cannot be read: {error}", file=str(root / LATEST), hint="release again, which writes it anew"
+        ) from error
+    return dict(content)
+
+
+def move_latest(root: Path, content: Mapping[str, Any] | None) -> None:
+    """Let `latest.json` say this, in one step; with None there is no such file any more.
+
+    Raises:
+        SnapshotError: the disk refuses.
+    """
+    try:
+        if content is None:
+            if (root / LATEST).exists():
+                (root / LATEST).unlink()
+                sync(root)
+        else:
+            root.mkdir(parents=True, exist_ok=True)
+            replace_text(root / LATEST, _json(content))
+    except OSError as error:
+        raise SnapshotError(
+            f"latest.json cannot be moved: {error.strerror or error}",
+            file=str(root / LATEST),
+            hint="make the directory writable, then run `starledger release` again",
+        ) from error
+
+
+def remove(found: SnapshotRef) -> None:
+    """Take away a snapshot that no event speaks of."""
+    remove_directory(found.path)
+
+
+def _json(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def _write_table(path: Path, table: pa.Table) -> dict[str, Any]:
+    pq.write_table(table, path, compression="zstd", row_group_size=_ROW_GROUP)
+    sync(path)
+    path.chmod(0o444)
+    return {"bytes": path.stat().st_size, "sha256": _file_sha256(path)}
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
