@@ -1,0 +1,230 @@
+"""Runner: rules over a whole batch, as check results and refused rows.
+
+Here: one Great Expectations run per batch (limits joined as columns, never one expectation per indicator),
+    held against our own masks; the shape of a check result.
+Not here: the rules (rules.py); what becomes of refused rows (pipelines/ingest.py).
+
+Great Expectations takes seconds to import, so it is imported where it is used.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import warnings
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import cache
+from typing import Any
+
+import polars as pl
+
+from validations.rules import (
+    CRITICAL,
+    ERROR,
+    FACT_RULES,
+    FIGURE_RULES,
+    REFUSED_SHARE,
+    Rule,
+    with_rule_columns,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """What one check found in one batch.
+
+    Attributes:
+        check: stable name.
+        severity: critical, error or warning.
+        success: whether everything satisfied it.
+        checked: how many rows it looked at.
+        failed: how many of them broke it.
+        expectation: the expectation that counted; empty for checks of the platform's own.
+        threshold: the share or number that decides, None where one row is enough.
+        message: what is wrong, for people; empty on success.
+    """
+
+    check: str
+    severity: str
+    success: bool
+    checked: int
+    failed: int
+    expectation: str = ""
+    threshold: float | None = None
+    message: str = ""
+
+    def payload(self) -> dict[str, Any]:
+        """The result as an event's payload, with the suite and the version of what ran it."""
+        return asdict(self) | {"suite_sha256": suite_sha256(), "gx_version": _gx_version()}
+
+
+@dataclass(frozen=True, slots=True)
+class Validation:
+    """What validation made of a batch.
+
+    Attributes:
+        results: one per check, in the order of the rules.
+        rows: the rows read, in scope or not, with the rule columns and `reasons`: a JSON list of
+            `{"check", "message"}` for refused rows, null for the others.
+        refusal: why the file as a whole is refused, None when it is accepted.
+    """
+
+    results: tuple[CheckResult, ...]
+    rows: pl.DataFrame
+    refusal: str | None
+
+    @property
+    def warnings(self) -> int:
+        """How many rows were accepted with a warning."""
+        return sum(r.failed for r in self.results if r.severity == "warning")
+
+
+def validate_figures(read: pl.DataFrame) -> Validation:
+    """Check the rows of a file of observations.
+
+    Args:
+        read: from `ratings.reading.read_figures`.
+    """
+    return _validate(with_rule_columns(read), FIGURE_RULES)
+
+
+def validate_facts(read: pl.DataFrame) -> Validation:
+    """Check the rows of a file of judgements or published ratings.
+
+    Args:
+        read: from `ratings.reading.read_organisations`.
+    """
+    return _validate(read.with_columns(pl.lit(False).alias("repeat")), FACT_RULES)
+
+
+def refusal(check: str, message: str) -> CheckResult:
+    """The result of a check that refuses a file before any row was looked at."""
+    return CheckResult(check, CRITICAL, False, 0, 1, message=message)
+
+
+@cache
+def suite_sha256() -> str:
+    """Hash of every rule's name, severity, expectation and arguments."""
+    rules = [[r.name, r.severity, r.expectation, r.arguments] for r in (*FIGURE_RULES, *FACT_RULES)]
+    return hashlib.sha256(json.dumps([rules, REFUSED_SHARE], sort_keys=True).encode()).hexdigest()
+
+
+@cache
+def _gx_version() -> str:
+    from importlib.metadata import version
+
+    return version("great-expectations")
+
+
+@cache
+def _whole_batch() -> Any:
+    """The batch definition that every data frame is handed to; one context a process, for each makes directories."""
+    import great_expectations as gx
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = ProgressBarsConfig(globally=False)
+    asset = context.data_sources.add_pandas("batch").add_dataframe_asset("rows")
+    return asset.add_batch_definition_whole_dataframe("whole")
+
+
+def _validate(rows: pl.DataFrame, rules: Sequence[Rule]) -> Validation:
+    looked_at = rows.filter(pl.col("out_of_scope").is_null() & ~pl.col("repeat"))
+    masks = looked_at.select(rule.broken.alias(rule.name) for rule in rules)
+    counts = dict(zip(masks.columns, masks.sum().row(0), strict=True)) if looked_at.height else {}
+    counted = _expectation_counts(looked_at, rules) if looked_at.height else {}
+    for rule in rules:
+        if counted.get(rule.name, 0) != counts.get(rule.name, 0):
+            raise RuntimeError(
+                f"check {rule.name}: Great Expectations counts {counted[rule.name]} rows, the mask {counts[rule.name]}"
+            )
+    results = [
+        CheckResult(
+            rule.name,
+            rule.severity,
+            not counts.get(rule.name, 0),
+            looked_at.height,
+            counts.get(rule.name, 0),
+            rule.expectation,
+            message=_example(looked_at, rule) if counts.get(rule.name, 0) else "",
+        )
+        for rule in rules
+    ]
+    refused = _reasons(
+        looked_at, [rule for rule in rules if rule.severity == ERROR and counts.get(rule.name, 0)]
+    )
+    share = refused.height / looked_at.height if looked_at.height else 0.0
+    message = (
+        f"{refused.height:,} of {looked_at.height:,} rows would be refused, first: {json.loads(refused['reasons'][0])[0]['message']}"
+        if share > REFUSED_SHARE
+        else ""
+    )
+    results.append(
+        CheckResult(
+            "most_rows_accepted",
+            CRITICAL,
+            not message,
+            looked_at.height,
+            refused.height if message else 0,
+            "",
+            REFUSED_SHARE,
+            message,
+        )
+    )
+    marked = rows.join(refused, on="source_row", how="left", maintain_order="left")
+    return Validation(tuple(results), marked, message or None)
+
+
+def _example(rows: pl.DataFrame, rule: Rule) -> str:
+    first = rows.filter(rule.broken).head(1).select("source_row", rule.sentence.alias("sentence")).row(0)
+    return f"row {first[0]}: {first[1]}"
+
+
+def _reasons(rows: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
+    """Columns source_row and reasons (JSON, every rule broken) of the rows that break one."""
+    if not rules:
+        return pl.DataFrame(schema={"source_row": pl.Int64, "reasons": pl.String})
+    broken = pl.concat(
+        rows.filter(rule.broken).select(
+            "source_row",
+            pl.struct(pl.lit(rule.name).alias("check"), rule.sentence.alias("message")).alias("reason"),
+        )
+        for rule in rules
+    )
+    grouped = broken.group_by("source_row", maintain_order=True).agg("reason")
+    texts = [json.dumps(reasons, ensure_ascii=False) for reasons in grouped["reason"].to_list()]
+    return grouped.select("source_row", pl.Series("reasons", texts, dtype=pl.String)).sort("source_row")
+
+
+def _expectation_counts(rows: pl.DataFrame, rules: Sequence[Rule]) -> dict[str, int]:
+    """How many rows break each rule, by Great Expectations.
+
+    Rows are looked for by our own masks: asking Great Expectations for them takes minutes when many fail.
+    """
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import great_expectations as gx
+
+        whole = _whole_batch()
+        columns = sorted({c for rule in rules for k, c in rule.arguments.items() if k.startswith("column")})
+        suite = gx.ExpectationSuite(
+            name="rows",
+            expectations=[
+                getattr(gx.expectations, rule.expectation)(**rule.arguments, meta={"check": rule.name})
+                for rule in rules
+            ],
+        )
+        frame = rows.select(columns).to_pandas(use_pyarrow_extension_array=True)
+        outcome = whole.get_batch({"dataframe": frame}).validate(
+            suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0}
+        )
+    counts: dict[str, int] = {}
+    for result in outcome.results:
+        check = result.expectation_config.meta["check"]
+        if "unexpected_count" not in result.result:
+            raise RuntimeError(f"check {check} could not be run: {result.exception_info}")
+        counts[check] = result.result["unexpected_count"]
+    return counts
