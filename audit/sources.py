@@ -1,0 +1,141 @@
+"""Sources: from an event to the cell that it was read from.
+
+Here: batch, file, sheet, row and column of an event, and the text of the cell read back from the bytes that
+    were landed.
+Not here: which events a star rests on (trace.py).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from ratings.collections import Collection, load_collection
+from ratings.errors import StarledgerError
+from warehouse.event_log import Batch, Ledger
+from warehouse.landing import Landing
+from warehouse.readers import ROW, read_rows
+from warehouse.snapshot_manifest import iso
+
+
+class Sources:
+    """Looks up where events come from; keeps the batches and the files it has read.
+
+    Args:
+        ledger: the log.
+        landing: the landed bytes.
+    """
+
+    def __init__(self, ledger: Ledger, landing: Landing) -> None:
+        self.ledger = ledger
+        self.landing = landing
+        self._batches: dict[int, Batch] = {b.id: b for b in ledger.batches()}
+        self._files: dict[tuple[str, str], pl.DataFrame] = {}
+
+    def batch(self, number: int) -> Batch:
+        """A batch of the log."""
+        return self._batches[number]
+
+    def of(self, event: dict[str, Any], *, read: bool = True) -> dict[str, Any]:
+        """Where an event comes from.
+
+        Args:
+            event: as the ledger gives it.
+            read: whether to read the cells back from the landed bytes.
+
+        Returns:
+            `batch` (number, actor, both times and how they are known), `file` (name, SHA-256, publisher,
+            licence), `sheet`, `row`, `cells` (what each column says: `column`, `means`, and its `text` where
+            it was read), and `problem` where the cells could not be read.
+        """
+        batch = self.batch(event["source_batch"] or event["batch"])
+        collection = load_collection(batch.collection) if batch.collection else None
+        cells: list[dict[str, Any]] = [
+            {"column": column, "means": means, "text": None} for column, means in _columns(event, collection)
+        ]
+        source: dict[str, Any] = {
+            "batch": _batch(batch),
+            "file": None,
+            "sheet": collection.file.sheet if collection else None,
+            "row": event["source_row"],
+            "cells": cells,
+            "problem": None,
+        }
+        if batch.file_sha256:
+            source["file"] = {
+                "name": batch.file_name,
+                "sha256": batch.file_sha256,
+                "collection": batch.collection,
+                "publisher": collection.publisher if collection else None,
+                "licence": collection.licence if collection else None,
+            }
+        if read and collection and event["source_row"] is not None:
+            try:
+                printed = self._row(batch, collection, event["source_row"])
+            except StarledgerError as error:
+                source["problem"] = str(error)
+            else:
+                source["cells"] = [cell | {"text": printed.get(cell["column"])} for cell in cells]
+        return source
+
+    def _row(self, batch: Batch, collection: Collection, row: int) -> dict[str, Any]:
+        """A row of a landed file as printed, by column.
+
+        Raises:
+            StarledgerError: the bytes are not here, or do not hold this row.
+        """
+        key = (batch.file_sha256 or "", collection.id)
+        if key not in self._files:
+            self._files[key] = read_rows(self.landing.path(key[0]), collection, batch.file_name)
+        found = self._files[key].filter(pl.col(ROW) == row)
+        if found.is_empty():
+            raise StarledgerError("the file has no such row", file=batch.file_name, row=row)
+        return dict(found.row(0, named=True))
+
+
+def _columns(event: dict[str, Any], collection: Collection | None) -> list[tuple[str, str]]:
+    """The columns of the source that an event was read from, and what each means."""
+    if collection is None:
+        return []
+    columns = collection.columns
+    if event["type"] == "judgement":
+        said = [
+            (judgement.column, "judgement")
+            for judgement in collection.judgements
+            if (judgement.service, judgement.aspect)
+            == (event["payload"]["service"], event["payload"]["aspect"])
+        ]
+        named = [(columns.organisation, "organisation"), (columns.round, "round")]
+    else:
+        said = []
+        named = [
+            (columns.value, "stars" if event["type"] == "published_rating" else "value"),
+            (columns.numerator, "numerator"),
+            (columns.denominator, "denominator"),
+            (columns.status, "status"),
+            (columns.indicator, "indicator"),
+            (columns.organisation, "organisation"),
+            (columns.period, "period"),
+            (columns.round, "round"),
+        ]
+    return said + [(column, means) for column, means in named if column]
+
+
+def _batch(batch: Batch) -> dict[str, Any]:
+    return {
+        "id": batch.id,
+        "recorded_at": iso(batch.recorded_at),
+        "published_at": _time(batch.published_at),
+        "published_basis": batch.published_basis,
+        "received_at": _time(batch.received_at),
+        "supplier": batch.supplier,
+        "actor": batch.actor,
+        "actor_kind": batch.actor_kind,
+        "simulated": batch.simulated,
+        "voided_by": batch.voided_by,
+    }
+
+
+def _time(microseconds: int | None) -> str | None:
+    return None if microseconds is None else iso(microseconds)

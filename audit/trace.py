@@ -1,0 +1,334 @@
+"""Trace: a star taken apart, down to the cells of the files it rests on.
+
+Here: star -> judgements and caps -> bands -> figures -> events with every version -> files, as plain values.
+Not here: from an event to its cell (sources.py), the sentences for people (trace_lines.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from audit.sources import Sources
+from audit.trace_lines import lines
+from ratings.catalogue import Catalogue, Indicator, Organisation, load_catalogue
+from ratings.errors import NotFoundError, SnapshotError
+from ratings.periods import describe_period, period_bounds
+from warehouse.event_log import Ledger
+from warehouse.landing import Landing
+from warehouse.snapshot_manifest import iso
+from warehouse.snapshots import SnapshotRef, latest, snapshot, snapshot_ids
+
+__all__ = ["lines", "trace"]
+
+Trace = dict[str, Any]
+_FIGURE_EVENTS = ("observation", "withdrawal")
+
+
+def trace(
+    ledger: Ledger,
+    landing: Landing,
+    snapshots: Path,
+    organisation: str,
+    indicator: str | None = None,
+    snapshot_id: str | None = None,
+) -> Trace:
+    """Take the rating of an organisation apart.
+
+    Args:
+        ledger: the log that the snapshot was built from.
+        landing: the landed bytes.
+        snapshots: the directory of all snapshots.
+        organisation: id, name or code.
+        indicator: only the figures of this one (its code, or the part after the colon where that is unique)
+            and the judgements that rest on it; then every version has the text of its cell.
+        snapshot_id: the snapshot; by default the one released now, else the one built last, that holds the
+            organisation (and the indicator). Where none does, the figures are traced from the log alone.
+
+    Returns:
+        Plain values, ready for JSON, always with these keys: `organisation`, `snapshot` (null without one),
+        `star` (null where there is none), `published` (a rating that the regulator published for the same
+        round, null if none is known), `judgements`, `figures`. A judgement has its `rule`, `cap`, the event
+        it was recorded by and the `figures` it rests on. A figure has its band, age, freshness and `source`;
+        key indicators, or those asked for, also `history`: every version with both its times and its source.
+
+    Raises:
+        NotFoundError: nothing is called that, or nothing is known of it.
+        SnapshotError: the snapshot is of another log, or cannot be read.
+    """
+    catalogue = load_catalogue()
+    body = catalogue.resolve(organisation)
+    measure = _indicator(catalogue, indicator) if indicator else None
+    sources = Sources(ledger, landing)
+    found = (
+        snapshot(snapshots, snapshot_id)
+        if snapshot_id
+        else _choose(snapshots, ledger, body.id, measure.code if measure else None)
+    )
+    result: Trace = {
+        "organisation": _organisation(catalogue, body),
+        "snapshot": None,
+        "star": None,
+        "published": None,
+        "judgements": [],
+        "figures": [],
+    }
+    if found is None:
+        result["figures"] = _from_log(sources, catalogue, body, measure)
+        if not result["figures"]:
+            raise NotFoundError(
+                f"nothing is known of {body.name}" + (f" in {measure.code}" if measure else ""),
+                hint="run `starledger ingest` first, or `starledger snapshots list` to see what was built",
+            )
+        return result
+    return result | _from_snapshot(sources, catalogue, found, body, measure)
+
+
+def _from_snapshot(
+    sources: Sources, catalogue: Catalogue, found: SnapshotRef, body: Organisation, measure: Indicator | None
+) -> Trace:
+    if found.manifest["ledger"]["origin"] != sources.ledger.origin:
+        raise SnapshotError(
+            f"{found.id} was built from another log than the one given",
+            hint="name its own ledger with --warehouse or --database-url",
+        )
+    if found.table("organisations", organisation=body.id).is_empty():
+        raise NotFoundError(f"{body.name} is not in {found.id}", hint="run `starledger snapshots list`")
+    stars = found.table("stars", organisation=body.id).to_dicts()
+    steps = found.table("lineage", organisation=body.id).to_dicts()
+    bands = found.table("bands", organisation=body.id).to_dicts()
+    judgements = [
+        _judgement(sources, row, steps) for row in found.table("judgements", organisation=body.id).to_dicts()
+    ]
+    if measure:
+        bands = [row for row in bands if row["indicator"] == measure.code]
+        if not bands:
+            raise NotFoundError(f"{found.id} has no figure of {measure.code} for {body.name}")
+        judgements = [row for row in judgements if measure.code in row["figures"]]
+    decides: dict[str, list[str]] = {}
+    for judgement in judgements:
+        for code in judgement["figures"]:
+            decides.setdefault(code, []).append(f"{judgement['service']}/{judgement['aspect']}")
+    manifest = found.manifest
+    return {
+        "snapshot": {
+            "id": found.id,
+            "label": manifest["label"],
+            "method": manifest["method"],
+            "as_published": manifest["as_published"],
+            "as_recorded": manifest["as_recorded"],
+            "simulated": manifest["simulated"],
+            "code_version": manifest["code_version"],
+            "digest": manifest["digest"],
+            "manifest_sha256": found.manifest_sha256,
+        },
+        "star": stars[0] if stars else None,
+        "published": _published(sources, body, manifest["method"]["round"]),
+        "judgements": judgements,
+        "figures": [
+            _figure(sources, catalogue, row, decides.get(row["indicator"], []), whole=measure is not None)
+            for row in bands
+        ],
+    }
+
+
+def _judgement(sources: Sources, row: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any]:
+    """A judgement with its cap, the event that recorded it, and the indicators it rests on."""
+    name = f"{row['service']}/{row['aspect']}"
+    rests = [s for s in steps if s["from_kind"] == "judgement" and s["from_id"] == name]
+    cap = {"indicator": row["capped_by"], "value": row["cap_value"], "threshold": row["cap_threshold"]}
+    keep = (
+        "service",
+        "aspect",
+        "judgement",
+        "level",
+        "basis",
+        "computed_judgement",
+        "rule",
+        "inputs",
+        "missing",
+    )
+    recorded = sources.ledger.event(row["position"]) if row["position"] is not None else None
+    return {key: row[key] for key in keep} | {
+        "cap": cap if row["capped_by"] else None,
+        "thresholds_met": sorted(
+            s["to_id"] for s in rests if s["to_kind"] == "cap" and s["to_id"] != row["capped_by"]
+        ),
+        "figures": sorted({s["to_id"] for s in rests if s["to_kind"] in ("cap", "band")}),
+        "event": _fact(sources, recorded) if recorded else None,
+    }
+
+
+def _figure(
+    sources: Sources, catalogue: Catalogue, row: dict[str, Any], decides: list[str], *, whole: bool
+) -> dict[str, Any]:
+    """A figure that a snapshot holds: band, event, source; with `whole`, every version read back."""
+    code, period = row["indicator"], row["period"]
+    event = sources.ledger.event(row["position"]) if row["position"] is not None else None
+    told = whole or row["key"]
+    return {
+        **_about(catalogue, code),
+        "key": row["key"],
+        "decides": decides,
+        "period": period,
+        "period_words": describe_period(period) if period else None,
+        "period_end": period_bounds(period)[1].isoformat() if period else None,
+        "value": row["value"],
+        "band": row["band"],
+        "band_label": row["band_label"],
+        "band_reason": row["band_reason"],
+        "previous_period": row["previous_period"],
+        "previous_band": row["previous_band"],
+        "movement": row["movement"],
+        "age_days": row["age_days"],
+        "freshness": row["freshness"],
+        "event": row["position"],
+        "source": sources.of(event, read=told) if event else None,
+        "history": _history(sources, code, row["organisation"], period, row["position"], read=whole)
+        if told and period
+        else None,
+    }
+
+
+def _from_log(
+    sources: Sources, catalogue: Catalogue, body: Organisation, measure: Indicator | None
+) -> list[dict[str, Any]]:
+    """What the log knows now, without a rating: per indicator the figure of its latest period.
+
+    Of one indicator asked for: the figure of every period, the latest first.
+    """
+    figures = []
+    for code in [measure.code] if measure else list(catalogue.indicators):
+        events = [e for e in sources.ledger.history(code, body.id) if e["type"] in _FIGURE_EVENTS]
+        periods = sorted({e["period"] for e in events}, reverse=True)
+        for number, period in enumerate(periods if measure else periods[:1]):
+            versions = _standing(sources, [e for e in events if e["period"] == period])
+            last = versions[-1] if versions and versions[-1]["type"] == "observation" else None
+            history = _history(
+                sources,
+                code,
+                body.id,
+                period,
+                last["position"] if last else None,
+                read=bool(measure and not number),
+            )
+            figures.append(
+                {
+                    **_about(catalogue, code),
+                    "key": False,
+                    "decides": [],
+                    "period": period,
+                    "period_words": describe_period(period),
+                    "period_end": period_bounds(period)[1].isoformat(),
+                    "value": last["value"] if last else None,
+                    "event": last["position"] if last else None,
+                    "source": sources.of(last, read=bool(measure)) if last else None,
+                    "history": history if measure else None,
+                }
+            )
+    return figures
+
+
+def _history(
+    sources: Sources, indicator: str, organisation: str, period: str, used: int | None, *, read: bool
+) -> list[dict[str, Any]]:
+    """Every version of a figure, in order of publication: what was said, when it was out, when it was known.
+
+    A withdrawal has no cell to read back.
+    """
+    events = [
+        e for e in sources.ledger.history(indicator, organisation, period) if e["type"] in _FIGURE_EVENTS
+    ]
+    return [
+        {
+            "event": event["position"],
+            "type": event["type"],
+            "used": event["position"] == used,
+            "value": event["value"],
+            "numerator": event["numerator"],
+            "denominator": event["denominator"],
+            "obs_status": event["obs_status"],
+            "conf_status": event["conf_status"],
+            "period_label": event["period_label"],
+            "reason": event["reason"],
+            "published_at": iso(event["published_at"]),
+            "recorded_at": iso(sources.batch(event["batch"]).recorded_at),
+            "stated_by": event["stated_by"] or event["batch"],
+            "voided_by": _voided_by(sources, event),
+            "source": sources.of(event, read=read and event["type"] == "observation"),
+        }
+        for event in _by_publication(events)
+    ]
+
+
+def _standing(sources: Sources, events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [event for event in _by_publication(events) if _voided_by(sources, event) is None]
+
+
+def _by_publication(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(events, key=lambda e: (e["published_at"], e["position"]))
+
+
+def _voided_by(sources: Sources, event: dict[str, Any]) -> int | None:
+    """The batch that took back the vintage this event speaks for, or the batch it stands in."""
+    return (
+        sources.batch(event["stated_by"] or event["batch"]).voided_by
+        or sources.batch(event["batch"]).voided_by
+    )
+
+
+def _published(sources: Sources, body: Organisation, round: str | None) -> dict[str, Any] | None:
+    """The rating that was published for this round, if it is known."""
+    if round is None:
+        return None
+    events = [
+        e
+        for e in sources.ledger.events("published_rating")
+        if e["organisation"] == body.id and e["payload"].get("round") == round
+    ]
+    return _fact(sources, events[-1]) if events else None
+
+
+def _fact(sources: Sources, event: dict[str, Any]) -> dict[str, Any]:
+    """A recorded judgement or a published rating, with its source."""
+    return {
+        "event": event["position"],
+        "published_at": iso(event["published_at"]) if event["published_at"] is not None else None,
+        "says": event["payload"],
+        "source": sources.of(event),
+    }
+
+
+def _about(catalogue: Catalogue, code: str) -> dict[str, Any]:
+    found = catalogue.indicator(code)
+    return {"indicator": code, "title": found.title, "service": found.service, "unit": found.unit}
+
+
+def _organisation(catalogue: Catalogue, body: Organisation) -> dict[str, Any]:
+    codes = [{"scheme": c.scheme, "code": c.code} for c in catalogue.codes if c.organisation == body.id]
+    return {"id": body.id, "name": body.name, "kind": body.kind, "region": body.region, "codes": codes}
+
+
+def _indicator(catalogue: Catalogue, text: str) -> Indicator:
+    """An indicator by its code, or by what follows the colon where only one ends so."""
+    if text not in catalogue.indicators:
+        ending = [i for code, i in catalogue.indicators.items() if code.partition(":")[2] == text]
+        if len(ending) == 1:
+            return ending[0]
+    return catalogue.indicator(text)
+
+
+def _choose(root: Path, ledger: Ledger, organisation: str, indicator: str | None) -> SnapshotRef | None:
+    """The snapshot released now, else the one built last, that holds what is asked for."""
+    released = latest(root)
+    built = [event["payload"]["id"] for event in ledger.events("snapshot_built")]
+    here = set(snapshot_ids(root))
+    for identifier in dict.fromkeys([*([released["id"]] if released else []), *reversed(built)]):
+        if identifier in here:
+            found = snapshot(root, identifier)
+            wanted = {"indicator": indicator} if indicator else {}
+            table = "bands" if indicator else "organisations"
+            if not found.table(table, organisation=organisation, **wanted).is_empty():
+                return found
+    return None

@@ -1,0 +1,163 @@
+"""Trace lines: a trace in sentences, for people.
+
+Here: what each step of a trace says, and how deep it stands in the tree.
+Not here: finding the steps (trace.py), colours and boxes (the command line).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+Line = tuple[int, str]
+
+_SERVICES = {"children": "children's services", "adults": "adults' services"}
+_ASPECTS = {"serving": "serving people well", "prospects": "prospects for improvement"}
+
+
+def lines(trace: dict[str, Any]) -> list[Line]:
+    """A trace as (depth, sentence) pairs, in the order to be shown."""
+    told: set[str] = set()
+    return [*_head(trace, told), *_judgements(trace, told), *_figures(trace, told)]
+
+
+def _head(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
+    body, found, star = trace["organisation"], trace["snapshot"], trace["star"]
+    if found is None:
+        yield 0, f"{body['name']}: figures as the log knows them, without a rating"
+        return
+    method = found["method"]
+    if star is None:
+        yield 0, f"{body['name']}: bands under {method['id']}, which has no overall star"
+    elif star["star"] is None:
+        yield 0, f"{body['name']}: {star['rating_status'].replace('_', ' ')} under {method['id']}"
+    else:
+        yield (
+            0,
+            f"{body['name']}: {star['star']} {'star' if star['star'] == 1 else 'stars'} under {method['id']}",
+        )
+    warning = ", SIMULATED figures of an invented council" if found["simulated"] else ""
+    yield 1, f"method: {method['title']}, version {method['version']}, {method['status']}{warning}"
+    yield (
+        1,
+        f"snapshot {found['id']}: as published by {found['as_published']}, as recorded up to position "
+        f"{found['as_recorded']}",
+    )
+    if star is None:
+        return
+    yield 1, f"rule: {star['rule']}"
+    if star["oldest_deciding_age_days"] is not None:
+        yield (
+            1,
+            f"rests on {_count(star['inputs'], 'figure')}: the oldest, {star['oldest_deciding_indicator']}, "
+            f"is {star['oldest_deciding_age_days']} days old; {star['out_of_date_inputs']} out of date, "
+            f"{star['missing_inputs']} missing",
+        )
+    if published := trace["published"]:
+        stars = published["says"].get("stars")
+        same = star["star"] is not None and stars == str(star["star"])
+        yield 1, f"published then: {stars} stars{' (the same)' if same else ''}"
+        yield from _source(2, published["event"], published["source"], told)
+
+
+def _judgements(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
+    for judgement in trace["judgements"]:
+        part = f"{_SERVICES[judgement['service']]}, {_ASPECTS[judgement['aspect']]}"
+        yield 1, f"{part}: {judgement['judgement'] or 'no judgement'}"
+        yield 2, f"rule: {judgement['rule']}"
+        if cap := judgement["cap"]:
+            yield (
+                2,
+                f"capped from {judgement['computed_judgement']}: {cap['indicator']} is "
+                f"{_number(cap['value'])}, threshold {_number(cap['threshold'])}",
+            )
+        if judgement["thresholds_met"]:
+            yield 2, f"key thresholds that did not bind: {', '.join(judgement['thresholds_met'])}"
+        if event := judgement["event"]:
+            yield 2, f"recorded: {event['says']['judgement']!r}, published {_day(event['published_at'])}"
+            yield from _source(3, event["event"], event["source"], told)
+        elif judgement["inputs"] is not None:
+            yield 2, f"from {_count(judgement['inputs'], 'band')}, {judgement['missing']} missing"
+
+
+def _figures(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
+    for figure in trace["figures"]:
+        if figure["value"] is None and figure["event"] is None and not figure["history"]:
+            yield 1, f"{figure['indicator']} {figure['title']}: no figure"
+            continue
+        value = "missing" if figure["value"] is None else f"{_number(figure['value'])} {figure['unit']}"
+        band = f", {figure['band_label']}" if figure.get("band_label") else ""
+        key = " (key indicator)" if figure["key"] else ""
+        yield 1, f"{figure['indicator']} {figure['title']}{key}, {figure['period_words']}: {value}{band}"
+        if figure.get("band_reason"):
+            yield 2, figure["band_reason"]
+        if figure.get("age_days") is not None:
+            state = (figure["freshness"] or "").replace("_", " ")
+            yield (
+                2,
+                f"{figure['age_days']} days old, counted from the end of its period; {state} by its calendar",
+            )
+        if figure["decides"]:
+            yield 2, f"counts for {', '.join(figure['decides'])}"
+        if figure["source"]:
+            yield from _source(2, figure["event"], figure["source"], told)
+        for version in figure["history"] or []:
+            yield from _version(2, version)
+
+
+def _version(depth: int, version: dict[str, Any]) -> Iterator[Line]:
+    said = (
+        f"withdrawn ({version['reason']})"
+        if version["type"] == "withdrawal"
+        else "missing"
+        if version["value"] is None
+        else _number(version["value"])
+    )
+    marks = [version["obs_status"] or ""] if version["type"] == "observation" else []
+    marks += ["used here"] if version["used"] else []
+    marks += [f"voided by batch {version['voided_by']}"] if version["voided_by"] else []
+    yield (
+        depth,
+        f"version: {said} [{', '.join(m for m in marks if m)}] published {_day(version['published_at'])}, "
+        f"recorded {_day(version['recorded_at'])}, event {version['event']}",
+    )
+
+
+def _source(depth: int, event: int, source: dict[str, Any], told: set[str]) -> Iterator[Line]:
+    """Batch, file and cells of an event; publisher, licence and whole hash only where the file is new."""
+    batch, file = source["batch"], source["file"]
+    yield (
+        depth,
+        f"event {event} of batch {batch['id']}: published {_day(batch['published_at'])} "
+        f"({batch['published_basis']}), recorded {_day(batch['recorded_at'])} by {batch['actor']}",
+    )
+    if file is None:
+        return
+    origin = f" from {file['publisher']} ({file['licence']})"
+    known = file["sha256"] in told
+    told.add(file["sha256"])
+    yield (
+        depth,
+        f"file {file['name']}{'' if known else origin}, SHA-256 "
+        + (f"{file['sha256'][:12]}... as above" if known else file["sha256"]),
+    )
+    sheet = f"sheet {source['sheet']}, " if source["sheet"] else ""
+    cells = "; ".join(
+        f"column {cell['column']!r}" + ("" if cell["text"] is None else f" says {cell['text']!r}")
+        for cell in source["cells"]
+    )
+    yield depth, f"{sheet}row {source['row']}: {cells}"
+    if source["problem"]:
+        yield depth, f"the cell could not be read back: {source['problem']}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _number(value: float) -> str:
+    return f"{value:.10g}"
+
+
+def _day(time: str | None) -> str:
+    return "at an unknown time" if time is None else time.removesuffix("T00:00:00Z")

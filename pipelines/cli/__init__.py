@@ -1,0 +1,47 @@
+"""Command line: `starledger` and its groups of commands.
+
+Here: the one entry point, and how errors end a command; one file for each group of commands beside it.
+Not here: the work itself (pipelines, audit), and Dagster, which no command starts.
+
+Libraries that take long to import (Polars, SQLAlchemy, Great Expectations) are imported by the commands that use
+them, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from pipelines.cli import demo, figures, ingest, ledger, methods, ratings, snapshots
+from ratings.errors import StarledgerError
+
+app = typer.Typer(
+    name="starledger",
+    help="Star ratings that can be taken apart, down to the cell of the file each figure came from.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+for module in (demo, ingest, ratings, figures):
+    module.register(app)
+for name, group in (
+    ("quarantine", ingest.quarantine),
+    ("snapshots", snapshots.app),
+    ("methods", methods.app),
+    ("ledger", ledger.app),
+):
+    app.add_typer(group, name=name)
+
+
+def main() -> None:
+    """Run one command; an error ends it with a sentence on stderr and exit code 1."""
+    try:
+        app()
+    except StarledgerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        print("interrupted: nothing was half-written; run the command again", file=sys.stderr)
+        sys.exit(130)

@@ -1,0 +1,110 @@
+"""Commands that show figures: observations, freshness, trace.
+
+Here: their arguments and what they print.
+Not here: what was known when (warehouse/observations.py), what is out of date (ratings/freshness.py), how a star
+is taken apart (audit/trace.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import (
+    Actor,
+    AsPublished,
+    AsRecorded,
+    DatabaseUrl,
+    Json,
+    Warehouse,
+    open_settings,
+    print_json,
+    print_table,
+    time_of,
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(observations)
+    app.command()(freshness)
+    app.command()(trace)
+
+
+def observations(
+    collection: Annotated[str, typer.Option(metavar="C", help="Figures of which collection.")],
+    out: Annotated[Path, typer.Option(metavar="F.parquet", help="The file to write.")],
+    as_published: AsPublished = None,
+    as_recorded: AsRecorded = None,
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Write the figures known at a point on both time axes to a Parquet file."""
+    from pipelines.observations import write_observations
+
+    settings = open_settings(warehouse, database_url, actor)
+    rows = write_observations(
+        settings, collection, out, as_published=time_of(as_published), as_recorded=as_recorded
+    )
+    if as_json:
+        print_json({"file": str(out), "rows": rows})
+    else:
+        print(f"{rows:,} figures in {out}")
+
+
+def freshness(
+    as_published: AsPublished = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Of the invented councils of a demonstration.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="How many to print as a table.")] = 20,
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Which figures are older than they should be by their own calendar, worst first."""
+    from pipelines.observations import freshness_list
+
+    rows = freshness_list(
+        open_settings(warehouse, database_url, actor), as_published=time_of(as_published), simulated=simulated
+    )
+    if as_json:
+        print_json(rows)
+        return
+    behind = sum(1 for row in rows if row["state"] in ("out_of_date", "missing"))
+    print_table(
+        f"{behind:,} of {len(rows):,} figures are out of date or missing",
+        rows[:limit],
+        ["indicator", "organisation", "state", "latest_period", "expected_period", "days_late", "age_days"],
+    )
+    if len(rows) > limit:
+        print(f"{len(rows) - limit:,} more; see them with --limit {len(rows)} or --json")
+
+
+def trace(
+    organisation: Annotated[str, typer.Argument(help="Its id, name, or a code of any scheme.")],
+    indicator: Annotated[str | None, typer.Option(metavar="I", help="Only this indicator.")] = None,
+    snapshot: Annotated[
+        str | None, typer.Option(metavar="ID", help="In which snapshot. Default: straight from the ledger.")
+    ] = None,
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """From a star to the cells it rests on: rule, judgements, bands, figures, events, files, rows."""
+    from audit.trace import lines
+    from audit.trace import trace as run
+
+    settings = open_settings(warehouse, database_url, actor)
+    found = run(settings.ledger(), settings.landing, settings.snapshots, organisation, indicator, snapshot)
+    if as_json:
+        print_json(found)
+        return
+    for depth, sentence in lines(found):
+        print("  " * depth + sentence)

@@ -1,0 +1,206 @@
+"""Commands that put figures in: ingest, void, and the quarantine of refused rows.
+
+Here: their arguments and what they print.
+Not here: the work (pipelines/ingest.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipelines.cli.options import (
+    Actor,
+    DatabaseUrl,
+    Json,
+    Warehouse,
+    open_settings,
+    print_json,
+    print_table,
+    progress,
+    time_of,
+)
+from ratings.errors import InputError
+
+if TYPE_CHECKING:
+    from pipelines.ingest_report import IngestReport
+
+quarantine = typer.Typer(help="Rows that were refused, with all reasons.", no_args_is_help=True)
+_SHOWN = ["file", "status", "batch", "read", "observations", "unchanged", "quarantined", "out_of_scope", "withdrawn", "warnings"]  # fmt: skip
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this file."""
+    app.command()(ingest)
+    app.command()(void)
+
+
+def ingest(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, or directories of files.")],
+    collection: Annotated[str, typer.Option(metavar="C", help="What kind of file: lait, ascof, oflog, ...")],
+    published_at: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="When the file was published. A bare date means 00:00 UTC."),
+    ] = None,
+    releases: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.csv", help="Publish times of several files: file,published_at."),
+    ] = None,
+    scope: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SCOPE",
+            help="What the file replaces: full, overlay, or names such as 'periods=2020-04-01/P1Y;organisations=leeds,kent'."
+            " Default: as the collection says.",
+        ),
+    ] = None,
+    supplier: Annotated[
+        str | None, typer.Option(help="Who sent it. Default: the collection's publisher.")
+    ] = None,
+    reason: Annotated[str | None, typer.Option(help="Why it is ingested.")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Report what would happen and write nothing.")
+    ] = False,
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Land files, check them, and append what changed as events.
+
+    The same release twice is recognised and appends nothing. Refused rows go to quarantine and the rest goes in;
+    a refused file is kept and recorded, and the command ends with an error.
+    """
+    from pipelines.ingest import ingest as run
+    from pipelines.ingest_report import failed
+
+    with progress() as tell:
+        reports = run(
+            open_settings(warehouse, database_url, actor),
+            paths,
+            collection,
+            published_at=time_of(published_at),
+            releases=releases,
+            scope=parse_scope(scope),
+            supplier=supplier,
+            reason=reason,
+            dry_run=dry_run,
+            progress=tell,
+        )
+    if as_json:
+        print_json([asdict(report) for report in reports])
+    else:
+        _print_reports(reports)
+    if error := failed(reports):
+        raise error
+
+
+def _print_reports(reports: list[IngestReport]) -> None:
+    print_table("Ingested", [asdict(report) for report in reports], _SHOWN)
+    for report in reports:
+        if report.message:
+            print(f"{report.file}: {report.message}")
+        for check in report.checks:
+            if not check["success"] and check["check"] != "file_readable":
+                print(
+                    f"{report.file}: {check['severity']}: {check['check']}: {check['failed']:,} rows, such as {check['message']}"
+                )
+        if report.quarantined and report.batch:
+            print(f"{report.file}: see the refused rows with `starledger quarantine show {report.batch}`")
+
+
+def parse_scope(text: str | None) -> dict[str, Any] | None:
+    """A scope as a person writes it: `full`, `overlay`, or `periods=A,B;organisations=C`.
+
+    Raises:
+        InputError: it is none of these.
+    """
+    if text is None:
+        return None
+    if text in ("full", "overlay"):
+        return {"kind": text}
+    scope: dict[str, Any] = {"kind": "named"}
+    for part in text.split(";"):
+        name, _, values = part.partition("=")
+        if name not in ("indicators", "organisations", "periods") or not values:
+            raise InputError(
+                f"--scope {text!r} is not understood",
+                hint="write full, overlay, or periods=...;organisations=...;indicators=...",
+            )
+        scope[name] = [value.strip() for value in values.split(",")]
+    return scope
+
+
+def void(
+    batch: Annotated[int, typer.Argument(help="The batch to take back.")],
+    reason: Annotated[str, typer.Option(help="What was wrong with it.")],
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Take back a batch that was our own mistake: the wrong file, a mistyped date.
+
+    Nothing is deleted. What is asked as recorded before the void still shows the batch.
+    """
+    from pipelines.void import void as run
+
+    done = run(open_settings(warehouse, database_url, actor), batch, reason)
+    if as_json:
+        print_json({"voided": batch, "batch": done.id, "position": done.last_position})
+    else:
+        print(f"batch {batch} is voided by batch {done.id} (position {done.first_position})")
+
+
+@quarantine.command("list")
+def quarantine_list(
+    warehouse: Warehouse = None, database_url: DatabaseUrl = None, actor: Actor = None, as_json: Json = False
+) -> None:
+    """The batches with refused rows."""
+    ledger = open_settings(warehouse, database_url, actor).ledger()
+    rows = [
+        {
+            "batch": b.id,
+            "collection": b.collection,
+            "file": b.file_name,
+            "read": b.rows_read,
+            "quarantined": b.counts["quarantined"],
+        }
+        for b in ledger.batches()
+        if b.counts.get("quarantined")
+    ]
+    print_json(rows) if as_json else print_table(
+        "Quarantine", rows, ["batch", "collection", "file", "read", "quarantined"]
+    )
+
+
+@quarantine.command("show")
+def quarantine_show(
+    batch: Annotated[int, typer.Argument(help="The batch.")],
+    limit: Annotated[int, typer.Option(help="How many rows to print as a table.")] = 20,
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Every refused row of a batch: where it stands, what it says, and all that is wrong with it."""
+    ledger = open_settings(warehouse, database_url, actor).ledger()
+    known = ledger.batch(batch)
+    rows = ledger.quarantine(batch)
+    if as_json:
+        print_json(rows)
+        return
+    shown = [
+        {
+            "row": row["source_row"],
+            "wrong": "; ".join(reason["message"] for reason in row["reasons"]),
+            "as_printed": ", ".join(f"{k}={v}" for k, v in row["raw"].items()),
+        }
+        for row in rows[:limit]
+    ]
+    print_table(f"{known.file_name}: {len(rows):,} rows refused", shown, ["row", "wrong", "as_printed"])
+    if len(rows) > limit:
+        print(f"{len(rows) - limit:,} more; see them with --limit {len(rows)} or --json")

@@ -1,0 +1,106 @@
+"""Options: what every command takes, how it prints, and how it shows that long work goes on.
+
+Here: the shared arguments, JSON and tables, the progress line.
+Not here: what a single command takes.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+if TYPE_CHECKING:
+    from pipelines.settings import Settings
+
+Actor = Annotated[
+    str | None, typer.Option("--as", metavar="ACTOR", help="Who acts. Default: the system user.")
+]
+Warehouse = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="DIR", help="Warehouse directory. Default: $STARLEDGER_WAREHOUSE, else var/warehouse."
+    ),
+]
+DatabaseUrl = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="Where the ledger lives. Default: $STARLEDGER_DATABASE_URL, else SQLite in the warehouse.",
+    ),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+AsPublished = Annotated[
+    str | None,
+    typer.Option(
+        metavar="TIME", help="As the sources had published by then, such as 2025-02-14T13:00Z or 2025-02-14."
+    ),
+]
+AsRecorded = Annotated[
+    int | None,
+    typer.Option(
+        metavar="POSITION", help="As the log held up to this position, rounded down to the end of a batch."
+    ),
+]
+
+
+def open_settings(warehouse: Path | None, database_url: str | None, actor: str | None) -> Settings:
+    """Settings from the shared options."""
+    from pipelines.settings import settings
+
+    return settings(warehouse, database_url, actor)
+
+
+def time_of(text: str | None) -> int | None:
+    """A time option in microseconds UTC."""
+    from pipelines.releases import parse_time
+
+    return None if text is None else parse_time(text)
+
+
+def print_json(value: Any) -> None:
+    """Print a value as JSON, keys in the order given."""
+    print(json.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
+    """Print rows as a table; numbers to the right."""
+    from rich import box
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD)
+    names = list(columns or (rows[0] if rows else []))
+    for name in names:
+        numeric = any(isinstance(row[name], int | float) and not isinstance(row[name], bool) for row in rows)
+        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(_cell(row[name])) for name in names))
+    Console().print(table)
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return f"{value:,}"
+    return str(value)
+
+
+@contextmanager
+def progress() -> Iterator[Callable[[str], None]]:
+    """A function to tell what is being done; it shows where a person watches and is silent elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.markup import escape
+
+    with Console(stderr=True).status("") as status:
+        yield lambda sentence: status.update(escape(sentence))

@@ -1,0 +1,116 @@
+"""Commands on snapshots: list, show, verify, replay.
+
+Here: their arguments and what they print.
+Not here: what a snapshot is (warehouse/snapshots.py), building it again (pipelines/replay.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.cli.options import Actor, DatabaseUrl, Json, Warehouse, open_settings, print_json, print_table
+from ratings.errors import SnapshotError
+
+app = typer.Typer(help="Versioned rating snapshots.", no_args_is_help=True)
+
+
+@app.command("list")
+def list_command(
+    warehouse: Warehouse = None, database_url: DatabaseUrl = None, actor: Actor = None, as_json: Json = False
+) -> None:
+    """Every snapshot of the warehouse."""
+    from warehouse.snapshots import list_snapshots
+
+    rows = [
+        found.summary() for found in list_snapshots(open_settings(warehouse, database_url, actor).snapshots)
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        shown = [row | {"tags": ", ".join(row["tags"])} for row in rows]
+        print_table("Snapshots", shown, ["id", "label", "as_published", "as_recorded", "tags"])
+
+
+@app.command()
+def show(
+    snapshot_id: Annotated[str, typer.Argument(metavar="ID", help="The snapshot.")],
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """What a snapshot holds and what it was made from."""
+    from warehouse.snapshots import snapshot
+
+    found = snapshot(open_settings(warehouse, database_url, actor).snapshots, snapshot_id)
+    if as_json:
+        print_json(found.manifest)
+        return
+    manifest = found.manifest
+    print(f"{found.id}: {manifest['label']}")
+    print(
+        f"  method {manifest['method']['id']} {manifest['method']['version']} ({manifest['method']['status']})"
+    )
+    print(
+        f"  as published {manifest['as_published']}, as recorded {manifest['as_recorded']}, by {manifest['code_version']}"
+    )
+    rows = [
+        {"table": name, "rows": table["rows"], "digest": table["digest"]}
+        for name, table in manifest["tables"].items()
+    ]
+    print_table(str(found.path), rows, ["table", "rows", "digest"])
+
+
+@app.command()
+def verify(
+    snapshot_or_directory: Annotated[
+        str, typer.Argument(metavar="ID-or-DIR", help="A snapshot, or its directory anywhere.")
+    ],
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Check that every table is there and says what the manifest says it says."""
+    from warehouse.snapshots import snapshot
+    from warehouse.snapshots import verify as check
+
+    named = Path(snapshot_or_directory)
+    directory = (
+        named
+        if (named / "manifest.json").is_file()
+        else snapshot(open_settings(warehouse, database_url, actor).snapshots, snapshot_or_directory).path
+    )
+    problems = check(directory)
+    if as_json:
+        print_json({"ok": not problems, "problems": problems})
+    elif not problems:
+        print(f"{directory.name}: whole and unaltered")
+    if problems:
+        raise SnapshotError(
+            "; ".join(problems), file=str(directory), hint="restore the directory from a backup"
+        )
+
+
+@app.command()
+def replay(
+    snapshot_id: Annotated[str, typer.Argument(metavar="ID", help="The snapshot.")],
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Build a snapshot again from the log and compare it, table by table."""
+    from pipelines.replay import replay as run
+
+    done = run(open_settings(warehouse, database_url, actor), snapshot_id)
+    if as_json:
+        print_json(done.as_dict())
+    elif done.identical:
+        print(f"{snapshot_id}: built again from the log, every table the same")
+    if not done.identical:
+        differing = ", ".join(table.table for table in done.tables if not table.identical)
+        raise SnapshotError(f"built again, {snapshot_id} differs in: {differing}")

@@ -1,0 +1,242 @@
+"""Indicators: what is known of each of them, at one point on both time axes.
+
+Here: choosing that point once for a whole run, and one reading of the log for all indicators of the core -
+    how many figures, a hash of them, and how they stand against their calendar.
+Not here: rating them (rate.py), what the checks found in the files they came from (received.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from pipelines.definitions import adopt
+from pipelines.inputs import SIMULATED
+from pipelines.rate import input_position, start_of_today
+from pipelines.settings import Settings
+from ratings.calendar import expected_period
+from ratings.catalogue import Catalogue, load_catalogue
+from ratings.freshness import STATES, freshness
+from ratings.methods import load_method
+from warehouse.event_log import Ledger
+from warehouse.observations import FIGURE, state, timeline
+from warehouse.snapshot_tables import digest
+
+WORST = 3  # organisations named of those furthest behind
+
+_HASHED = pa.schema(
+    [(name, pa.string()) for name in ("organisation", "period", "definition")]
+    + [(name, pa.float64()) for name in ("value", "numerator", "denominator")]
+    + [(name, pa.string()) for name in ("obs_status", "conf_status")]
+)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAt:
+    """A point on both time axes, and whose figures are looked at.
+
+    Attributes:
+        as_published: what the sources had put out by then, microseconds UTC.
+        as_recorded: what the log held up to this position, the end of a batch.
+        head: where the log ended when this point was chosen. A refused file is no input of a rating, so that
+            `as_recorded` may lie before it; up to here it is seen.
+        simulated: the invented councils, or the real ones.
+    """
+
+    as_published: int
+    as_recorded: int
+    head: int
+    simulated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorFigures:
+    """What is known of one indicator.
+
+    Attributes:
+        figures: figures with a value, of all organisations (aggregates too) and periods.
+        missing: figures reported without a value.
+        suppressed: those of them held back because the numbers are small.
+        organisations: how many organisations have a value.
+        example: one of them, to look at first; None where nothing is known.
+        newest_published_at: when the newest of the figures was published, microseconds UTC.
+        digest: hash of the figures, equal for equal ones whenever and in whatever order they arrived.
+        latest_period: newest period that a council has a value for.
+        expected_period: the period that should be known by then.
+        state: the one most councils are in by the indicator's own calendar, of equally many the worse (one of
+            `ratings.freshness.STATES`). One early or late council does not make an indicator fresh or late.
+        days_late: for how many days those councils have been due to report something newer, at most.
+        age_days: days since the newest period ended; None where nothing is known.
+        councils: how many councils there are in each state.
+        worst: councils furthest out of date: (organisation, newest period, days late).
+    """
+
+    figures: int = 0
+    missing: int = 0
+    suppressed: int = 0
+    organisations: int = 0
+    example: str | None = None
+    newest_published_at: int | None = None
+    digest: str = ""
+    latest_period: str | None = None
+    expected_period: str | None = None
+    state: str = "missing"
+    days_late: int = 0
+    age_days: int | None = None
+    councils: Mapping[str, int] = field(default_factory=dict)
+    worst: tuple[tuple[str, str, int], ...] = ()
+
+
+def known_at(
+    settings: Settings,
+    method_id: str,
+    *,
+    as_published: int | None = None,
+    as_recorded: int | None = None,
+    simulated: bool | None = None,
+) -> KnownAt:
+    """Choose the point at which everything in a run is looked at.
+
+    Catalogue and method are adopted first, so that a rating built at this point has the id it would have had
+    if it had been asked for alone.
+
+    Args:
+        settings: where, and who asks.
+        method_id: the method that the figures are going to be rated with.
+        as_published: microseconds UTC. By default the start of today; for invented figures, which have a
+            calendar of their own, the time of their last release.
+        as_recorded: a position of the log; by default the end of the last batch that is an input.
+        simulated: whose figures; by default the invented ones in a ledger that holds such.
+
+    Raises:
+        LedgerError: there is no ledger.
+        MethodError: there is no such method, or it is faulty.
+    """
+    ledger = settings.ledger()
+    definitions = adopt(settings, ledger, load_method(method_id), load_catalogue(), method_id)
+    head = ledger.head().position if as_recorded is None else as_recorded
+    recorded = input_position(ledger, definitions) if as_recorded is None else as_recorded
+    releases = [
+        b.published_at or 0
+        for b in ledger.batches(SIMULATED, "vintage", as_recorded=recorded)
+        if b.voided_by is None
+    ]
+    invented = bool(releases) if simulated is None else simulated
+    if as_published is None:
+        as_published = max(releases) if invented and releases else start_of_today()
+    return KnownAt(as_published, recorded, head, invented)
+
+
+def rating_collection(code: str, catalogue: Catalogue, *, simulated: bool) -> str:
+    """The collection that an indicator's figures are taken from."""
+    return SIMULATED if simulated else catalogue.indicator(code).collection
+
+
+def figures_by_indicator(settings: Settings, at: KnownAt) -> dict[str, IndicatorFigures]:
+    """What is known of every indicator of the core.
+
+    Args:
+        settings: where.
+        at: as known when, and whose figures.
+
+    Returns:
+        An entry for each indicator of the core by its code, also where nothing is known of it.
+
+    Raises:
+        LedgerError: there is no ledger.
+    """
+    catalogue = load_catalogue()
+    day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at.as_published)).date()
+    figures = _figures(settings.ledger(), catalogue, at)
+    counted = {row["indicator"]: row for row in _counted(figures).iter_rows(named=True)}
+    digests = _digests(figures)
+    nothing = digest(_HASHED.empty_table(), ("organisation", "period"))
+    behind = _against_calendar(figures, catalogue, at)
+    known = {}
+    for indicator in catalogue.core():
+        counts = counted.get(indicator.code, {"indicator": indicator.code})
+        known[indicator.code] = IndicatorFigures(
+            **{name: value for name, value in counts.items() if name != "indicator"},
+            **behind.get(indicator.code, {}),
+            digest=digests.get(indicator.code, nothing),
+            expected_period=expected_period(indicator, day),
+        )
+    return known
+
+
+def _figures(ledger: Ledger, catalogue: Catalogue, at: KnownAt) -> pl.DataFrame:
+    """Every figure of the core, from the rating collection of its indicator."""
+    scope = pl.DataFrame(
+        [(i.code, rating_collection(i.code, catalogue, simulated=at.simulated)) for i in catalogue.core()],
+        schema={"indicator": pl.String, "collection": pl.String},
+        orient="row",
+    )
+    events = timeline(ledger, scope["collection"].unique().to_list(), at.as_recorded)
+    events = events.join(scope.cast(pl.Categorical()), on=["indicator", "collection"], how="semi")
+    return state(events, at.as_published).select(FIGURE).cast({pl.Categorical: pl.String})
+
+
+def _counted(figures: pl.DataFrame) -> pl.DataFrame:
+    there = pl.col("value").is_not_null()
+    with_value = pl.col("organisation").filter(there)
+    return figures.group_by("indicator").agg(
+        figures=there.sum(),
+        missing=(~there).sum(),
+        suppressed=(~there & (pl.col("obs_status") == "Q")).sum(),
+        organisations=with_value.n_unique(),
+        example=with_value.min(),
+        newest_published_at=pl.col("published_at").max(),
+    )
+
+
+def _digests(figures: pl.DataFrame) -> dict[str, str]:
+    """A hash of each indicator's figures: not of when they were published or where the log has them."""
+    parts = figures.partition_by("indicator", as_dict=True)
+    return {
+        str(code): digest(part.select(_HASHED.names).to_arrow().cast(_HASHED), ("organisation", "period"))
+        for (code,), part in parts.items()
+    }
+
+
+def _against_calendar(figures: pl.DataFrame, catalogue: Catalogue, at: KnownAt) -> dict[str, dict[str, Any]]:
+    """Freshness of each indicator: of its newest period, and of each council that exists on the day."""
+    day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at.as_published)).date()
+    councils = catalogue.organisation_frame().filter(
+        pl.col("kind") == (SIMULATED if at.simulated else "council"),
+        pl.col("opened").is_null() | (pl.col("opened") <= day),
+        pl.col("closed").is_null() | (pl.col("closed") >= day),
+    )
+    councils = councils.select(organisation="id")
+    codes = pl.DataFrame({"indicator": [i.code for i in catalogue.core()]})
+    theirs = figures.join(councils, on="organisation", how="semi")
+    each = freshness(
+        theirs.select("indicator", "organisation", "period", "value"),
+        catalogue,
+        at.as_published,
+        codes.join(councils, how="cross"),
+    )
+    found: dict[str, dict[str, Any]] = {code: {"councils": {}} for code in codes["indicator"]}
+    newest = each.group_by("indicator").agg(pl.col("latest_period").max(), pl.col("age_days").min())
+    for code, period, age in newest.iter_rows():
+        found[code] |= {"latest_period": period, "age_days": age}
+    states = each.group_by("indicator", "state").agg(pl.len(), pl.col("days_late").max())
+    # Most councils last, of equally many the worse state: that one stays.
+    order = {name: number for number, name in enumerate(STATES)}
+    for code, name, count, late in sorted(states.iter_rows(), key=lambda row: (row[2], order[row[1]])):
+        found[code] |= {"state": name, "days_late": late or 0}
+        found[code]["councils"][name] = count
+    overdue = each.filter(pl.col("state") == "out_of_date").sort(
+        ["days_late", "organisation"], descending=[True, False]
+    )
+    worst = overdue.group_by("indicator", maintain_order=True).head(WORST)
+    for code, organisation, period, days in worst.select(
+        "indicator", "organisation", "latest_period", "days_late"
+    ).iter_rows():
+        entry = found[code]
+        entry["worst"] = (*entry.get("worst", ()), (organisation, period, days))
+    return found

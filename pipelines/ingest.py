@@ -1,0 +1,429 @@
+"""Ingest: a source file becomes events.
+
+Here: what happens, in order - land, read, understand, check, compare with what is known, append.
+Not here: each of these steps (warehouse, ratings, validations); taking a batch back (void.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from pipelines.definitions import adopt_collection, signed
+from pipelines.ingest_report import DRY_RUN, INGESTED, KNOWN, REFUSED, IngestReport, conservation
+from pipelines.releases import OBSERVED, STATED, Release, find_releases, format_time, parse_time
+from pipelines.settings import Settings
+from pipelines.void import RETRIES
+from ratings.catalogue import load_catalogue
+from ratings.collections import Collection, load_collection
+from ratings.errors import InputError, LedgerError
+from ratings.reading import read_figures, read_organisations
+from validations.runner import CheckResult, Validation, refusal, validate_facts, validate_figures
+from warehouse.canonical import canonical_json
+from warehouse.event_log import (
+    DEMONSTRATION,
+    FULL,
+    OVERLAY,
+    PRODUCTION,
+    Batch,
+    ConflictError,
+    Ledger,
+    NewBatch,
+    event_frame,
+    now,
+    vintage_identity,
+)
+from warehouse.landing import LandedFile
+from warehouse.observations import KEY, NO_EVENTS, timeline
+from warehouse.readers import ROW, read_rows
+from warehouse.vintages import EVENT_COLUMNS, VintageEvents, vintage_events
+
+_CONTENT = [
+    *KEY, "definition", "organisation_code", "period_label", "value", "numerator", "denominator",
+    "obs_status", "conf_status", "source_row",
+]  # fmt: skip
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """What is left of a file after the checks. Nothing else of it is kept in memory.
+
+    Attributes:
+        read: rows in the file.
+        accepted: one row per accepted figure or fact, columns as the collection's kind needs them.
+        repeats: rows that say again what an earlier one says.
+        quarantine: refused rows as the quarantine table keeps them.
+        out_of_scope: rows not to be read, by reason.
+        results: what each check found.
+        warnings: rows accepted with a warning.
+    """
+
+    read: int
+    accepted: pl.DataFrame
+    repeats: int
+    quarantine: pl.DataFrame
+    out_of_scope: dict[str, int]
+    results: tuple[CheckResult, ...]
+    warnings: int
+
+
+def ingest(
+    settings: Settings,
+    paths: Sequence[Path],
+    collection: str,
+    *,
+    published_at: int | None = None,
+    releases: Path | None = None,
+    scope: dict[str, Any] | None = None,
+    supplier: str | None = None,
+    reason: str | None = None,
+    dry_run: bool = False,
+    progress: Progress = lambda _: None,
+) -> list[IngestReport]:
+    """Ingest source files, oldest publication first.
+
+    Args:
+        settings: where, and who does it.
+        paths: files or directories.
+        collection: what kind of file they are.
+        published_at: when a single file was published, microseconds UTC. Default: what the file says of
+            itself where its collection dates its rows, else now (recorded as `observed`).
+        releases: CSV of `file, published_at`.
+        scope: what each file replaces (NewBatch.scope); default: as the collection says.
+        supplier: who sent them.
+        reason: why they are ingested.
+        dry_run: report what would happen and write nothing.
+        progress: called with a sentence at each step.
+
+    Returns:
+        One report per file. A refused file is a report, not an exception: its bytes are kept and what the
+        checks found is recorded.
+
+    Raises:
+        InputError: a file is missing, or nothing says when it was published.
+        LedgerError: the ledger refuses or cannot be reached.
+    """
+    kind = load_collection(collection)
+    dated = kind.published is not None
+    found = find_releases(paths, published_at=published_at, releases=releases, dated=dated)
+    late = next((r for r in found if (r.published_at or 0) > now()), None)
+    if late is not None:
+        raise InputError(
+            f"publish time {format_time(late.published_at or 0)} lies in the future",
+            file=late.path.name,
+            hint="give the time at which the file was published",
+        )
+    ledger = _open(settings, kind, dry_run=dry_run)
+    if ledger and not dry_run:
+        adopt_collection(settings, ledger, kind)
+    reports = []
+    for number, release in enumerate(found, start=1):
+        progress(f"{number} of {len(found)}: {release.path.name}")
+        reports.append(_ingest_one(settings, ledger, kind, release, scope, supplier, reason, dry_run=dry_run))
+    return reports
+
+
+def _open(settings: Settings, kind: Collection, *, dry_run: bool) -> Ledger | None:
+    if not settings.has_ledger():
+        return None if dry_run else settings.found_ledger(DEMONSTRATION if kind.simulated else PRODUCTION)
+    ledger = settings.ledger()
+    if kind.simulated and ledger.kind != DEMONSTRATION:
+        raise LedgerError(
+            "a production ledger refuses simulated figures",
+            hint="use a demonstration ledger: starledger demo makes one",
+        )
+    return ledger
+
+
+def _ingest_one(
+    settings: Settings,
+    ledger: Ledger | None,
+    kind: Collection,
+    release: Release,
+    scope: dict[str, Any] | None,
+    supplier: str | None,
+    reason: str | None,
+    *,
+    dry_run: bool,
+) -> IngestReport:
+    name = release.path.name
+    received_at = now()
+    if dry_run or ledger is None:
+        landed = LandedFile("", release.path.stat().st_size, name, release.path)
+    else:
+        landed = settings.landing.land(release.path)
+        ledger.record_landing(landed.sha256, landed.byte_size, name)
+    base = signed(
+        settings,
+        "vintage",
+        "",
+        reason,
+        collection=kind.id,
+        published_at=release.published_at,
+        published_basis=STATED if release.published_at is not None else OBSERVED,
+        received_at=received_at,
+        supplier=supplier or kind.publisher,
+        file_name=name,
+        file_sha256=landed.sha256 or None,
+        definitions_sha256=kind.sha256,
+        simulated=kind.simulated,
+    )
+    try:
+        rows = read_rows(landed.path, kind, name)
+        published_at, basis = _published_at(kind, release, rows, received_at)
+        base = replace(base, published_at=published_at, published_basis=basis)
+        base = replace(base, identity=_identity(base))
+        if ledger and (known := ledger.by_identity(base.identity)):
+            return _known(name, known)
+        validation = _validate(rows, kind, name)
+    except InputError as error:
+        check = refusal("file_readable", str(error))
+        return _refuse(ledger, replace(base, published_at=base.published_at or received_at), name, 0, [check])
+    if validation.refusal:
+        return _refuse(ledger, base, name, rows.height, list(validation.results))
+    if kind.event != "observation":
+        return _append_facts(
+            ledger,
+            base,
+            kind,
+            rows,
+            _checked(rows, validation, ["source_row", "organisation", "organisation_code"]),
+        )
+    checked = _checked(rows, validation, _CONTENT)
+    del rows, validation  # hundreds of megabytes of text that nothing needs any more
+    return _append_figures(ledger, base, kind, checked, scope)
+
+
+def _validate(rows: pl.DataFrame, kind: Collection, name: str) -> Validation:
+    catalogue = load_catalogue()
+    if kind.event == "observation":
+        return validate_figures(read_figures(rows, kind, catalogue, name))
+    return validate_facts(read_organisations(rows, kind, catalogue))
+
+
+def _checked(rows: pl.DataFrame, validation: Validation, columns: list[str]) -> _Checked:
+    in_scope = pl.col("out_of_scope").is_null()
+    outside = validation.rows.filter(~in_scope).group_by("out_of_scope").len().sort("out_of_scope")
+    accepted = in_scope & ~pl.col("repeat") & pl.col("reasons").is_null()
+    return _Checked(
+        read=rows.height,
+        accepted=validation.rows.lazy().filter(accepted).select(columns).collect(),
+        repeats=validation.rows.select((in_scope & pl.col("repeat")).sum()).item(),
+        quarantine=_quarantine(rows, validation),
+        out_of_scope=dict(outside.iter_rows()),
+        results=validation.results,
+        warnings=validation.warnings,
+    )
+
+
+def _published_at(
+    kind: Collection, release: Release, rows: pl.DataFrame, received_at: int
+) -> tuple[int, str]:
+    """When the file was published: as given, else the latest date in its rows, else when it arrived."""
+    if release.published_at is not None:
+        return release.published_at, STATED
+    if kind.published is None:
+        return received_at, OBSERVED
+    days = [t for t in _row_times(kind, rows) if t is not None]
+    return (max(days), STATED) if days else (received_at, OBSERVED)
+
+
+def _row_times(kind: Collection, rows: pl.DataFrame) -> list[int | None]:
+    published = kind.published
+    if published is None:
+        return [None] * rows.height
+    cells = rows[published.column].to_list() if published.column else [None] * rows.height
+    days = [published.day(cell) for cell in cells]
+    return [None if day is None else parse_time(day.isoformat()) for day in days]
+
+
+def _identity(base: NewBatch) -> str:
+    return vintage_identity(
+        base.collection or "", base.published_at or 0, base.file_sha256 or "", base.definitions_sha256 or ""
+    )
+
+
+def _known(name: str, known: Batch) -> IngestReport:
+    return IngestReport(
+        file=name,
+        status=KNOWN,
+        batch=known.id,
+        read=known.rows_read,
+        unchanged=known.rows_read,
+        sha256=known.file_sha256 or "",
+        published_at=format_time(known.published_at or 0),
+        message=f"this release is already known as batch {known.id}; nothing was appended",
+    )
+
+
+def _refuse(
+    ledger: Ledger | None, base: NewBatch, name: str, read: int, checks: list[CheckResult]
+) -> IngestReport:
+    """Record that a file was refused, and why; its rows are not counted as read into the log."""
+    batch = None
+    if ledger:
+        counts = {"read": read, "refused": read}
+        identity = f"refused {_identity(base)} {checks[0].payload()['suite_sha256']}"
+        new = replace(base, kind="rejected", identity=identity, rows_read=read, counts=counts, scope=OVERLAY)
+        batch = ledger.append(new, event_frame(_check_events(base, checks))).id
+    failed = next(c for c in checks if c.severity == "critical" and not c.success)
+    return IngestReport(
+        file=name,
+        status=REFUSED,
+        batch=batch,
+        read=read,
+        checks=[asdict(c) for c in checks],
+        sha256=base.file_sha256 or "",
+        published_at=format_time(base.published_at or 0),
+        message=failed.message,
+    )
+
+
+def _check_events(base: NewBatch, checks: Sequence[CheckResult]) -> list[dict[str, Any]]:
+    return [
+        {
+            "type": "check_result",
+            "schema_version": 1,
+            "collection": base.collection,
+            "published_at": base.published_at,
+            "payload": check.payload(),
+        }
+        for check in checks
+    ]
+
+
+def _quarantine(rows: pl.DataFrame, validation: Validation) -> pl.DataFrame:
+    """Refused rows as the quarantine table keeps them: key as far as understood, all reasons, the row as printed."""
+    refused = validation.rows.filter(pl.col("reasons").is_not_null())
+    printed = refused.select("source_row").join(
+        rows, left_on="source_row", right_on=ROW, how="left", maintain_order="left"
+    )
+    raw = [canonical_json(row) for row in printed.drop("source_row").iter_rows(named=True)]
+    keys = [pl.col(c) if c in refused.columns else pl.lit(None, pl.String).alias(c) for c in KEY]
+    return refused.select("source_row", *keys, "reasons").with_columns(pl.Series("raw", raw, dtype=pl.String))
+
+
+def _scope(kind: Collection, given: dict[str, Any] | None, content: pl.DataFrame) -> dict[str, Any]:
+    """What the file replaces: as given, else as its collection says."""
+    if given:
+        return given
+    if kind.coverage != "partial":
+        return FULL if kind.coverage == "full" else OVERLAY
+    named = {f"{column}s": sorted(content[column].unique()) for column in kind.replaces}
+    return {"kind": "named", **named}
+
+
+def _append_figures(
+    ledger: Ledger | None, base: NewBatch, kind: Collection, checked: _Checked, given: dict[str, Any] | None
+) -> IngestReport:
+    scope = _scope(kind, given, checked.accepted)
+    for _ in range(RETRIES):
+        head = ledger.head() if ledger else None
+        made = _compare(ledger, base, kind, checked, scope)
+        report = replace(
+            _report(base, checked),
+            observations=made.observations,
+            unchanged=made.unchanged + checked.repeats,
+            withdrawn=sum(made.withdrawn.values()),
+            withdrawn_reasons=made.withdrawn,
+            relabelled=made.relabelled,
+            repairs=made.repairs,
+        )
+        results = [*checked.results, conservation(report)]
+        if ledger is None or head is None or not base.file_sha256:
+            return report
+        events = pl.concat([made.events.select(EVENT_COLUMNS), event_frame(_check_events(base, results))])
+        new = replace(base, scope=scope, rows_read=checked.read, counts=report.counts())
+        try:
+            batch = ledger.append(new, events, checked.quarantine, expected_position=head.position)
+        except ConflictError:
+            continue
+        return replace(report, status=INGESTED, batch=batch.id)
+    raise LedgerError("other writers kept coming in between", hint="run the command again")
+
+
+def _report(base: NewBatch, checked: _Checked) -> IngestReport:
+    """The part of a report that is known before anything is compared or written."""
+    return IngestReport(
+        file=base.file_name or "",
+        status=DRY_RUN,
+        read=checked.read,
+        quarantined=checked.quarantine.height,
+        out_of_scope=sum(checked.out_of_scope.values()),
+        out_of_scope_reasons=checked.out_of_scope,
+        warnings=checked.warnings,
+        checks=[asdict(c) for c in checked.results],
+        sha256=base.file_sha256 or "",
+        published_at=format_time(base.published_at or 0),
+    )
+
+
+def _compare(
+    ledger: Ledger | None,
+    base: NewBatch,
+    kind: Collection,
+    checked: _Checked,
+    scope: dict[str, Any],
+) -> VintageEvents:
+    published_at = base.published_at or 0
+    known = timeline(ledger, [kind.id]) if ledger else NO_EVENTS
+    standing = [b for b in ledger.batches(kind.id, "vintage") if b.voided_by is None] if ledger else []
+    return vintage_events(
+        checked.accepted,
+        known,
+        [b for b in standing if (b.published_at or 0) > published_at],
+        collection=kind.id,
+        scope=scope,
+        published_at=published_at,
+        quarantined=checked.quarantine.select(KEY),
+    )
+
+
+def _append_facts(
+    ledger: Ledger | None, base: NewBatch, kind: Collection, rows: pl.DataFrame, checked: _Checked
+) -> IngestReport:
+    """Judgements and published ratings: every accepted row is an event, or one event per filled judgement cell."""
+    times = dict(zip(rows[ROW].to_list(), _row_times(kind, rows), strict=True))
+    printed = {row[ROW]: row for row in rows.iter_rows(named=True)}
+    events: list[dict[str, Any]] = []
+    silent = 0
+    for row in checked.accepted.iter_rows(named=True):
+        payloads = _fact_payloads(kind, printed[row["source_row"]])
+        silent += not payloads
+        common = {
+            "type": kind.event,
+            "schema_version": 1,
+            "collection": kind.id,
+            "published_at": times[row["source_row"]] or base.published_at,
+        }
+        events += [common | row | {"payload": payload} for payload in payloads]
+    if silent:
+        checked = replace(checked, out_of_scope=checked.out_of_scope | {"no judgement given": silent})
+    report = replace(_report(base, checked), observations=checked.accepted.height - silent)
+    results = [*checked.results, conservation(report)]
+    if ledger is None or not base.file_sha256:
+        return report
+    events += _check_events(base, results)
+    scope = FULL if kind.coverage == "full" else OVERLAY
+    new = replace(base, scope=scope, rows_read=checked.read, counts=report.counts())
+    batch = ledger.append(new, event_frame(events), checked.quarantine)
+    return replace(report, status=INGESTED, batch=batch.id)
+
+
+def _fact_payloads(kind: Collection, row: dict[str, Any]) -> list[dict[str, Any]]:
+    carried = {column: row[column] for column in kind.payload if row[column] is not None}
+    if kind.columns.round:
+        carried["round"] = row[kind.columns.round]
+    if kind.event == "judgement":
+        return [
+            carried | {"service": j.service, "aspect": j.aspect, "judgement": row[j.column]}
+            for j in kind.judgements
+            if row[j.column]
+        ]
+    return [carried | ({kind.columns.value: row[kind.columns.value]} if kind.columns.value else {})]

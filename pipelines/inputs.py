@@ -1,0 +1,224 @@
+"""Inputs: what a method needs, as it was known at one point on both time axes.
+
+Here: which figures, judgements and organisations are read, from which collections, and what happened to the
+    figures besides.
+Not here: the method's own rules (ratings), the stages of a rating (rate.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+
+import polars as pl
+
+from ratings.catalogue import Catalogue
+from ratings.errors import MethodError, NotFoundError
+from ratings.methods import Method
+from warehouse import schema
+from warehouse.event_log import Ledger
+from warehouse.facts import facts
+from warehouse.observations import FIGURE, KEY, state, timeline
+from warehouse.snapshot_manifest import iso
+
+SIMULATED = "simulated"
+"""The collection of invented figures, and the kind of invented organisations."""
+
+_JUDGEMENT = {
+    "organisation": pl.String,
+    "round": pl.String,
+    "service": pl.String,
+    "aspect": pl.String,
+    "judgement": pl.String,
+    "published_at": pl.Int64,
+    "position": pl.Int64,
+    "batch": pl.Int64,
+    "source_row": pl.Int64,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """Everything that a rating is made from, as known at one point on both time axes.
+
+    Attributes:
+        method: the method.
+        catalogue: indicators and organisations.
+        as_published: microseconds UTC.
+        as_recorded: last position of the log that counts, the end of a batch.
+        simulated: whether organisations and figures are invented.
+        round: the rating round of recorded judgements, None for computed ones or where none is known.
+        organisations: the population: `id`, `name`, `kind`, `region`, `opened`, `closed`.
+        figures: figures of the population and of the indicators in scope, columns of the observation state.
+        judgements: recorded judgements: `organisation`, `round`, `service`, `aspect`, `judgement`,
+            `published_at`, `position`, `batch`, `source_row`.
+        counts: what happened to the figures of each indicator: `indicator`, `revised`, `withdrawn`,
+            `quarantined`.
+        files: SHA-256 of the file of each batch that has one.
+    """
+
+    method: Method
+    catalogue: Catalogue
+    as_published: int
+    as_recorded: int
+    simulated: bool
+    round: str | None
+    organisations: pl.DataFrame
+    figures: pl.DataFrame
+    judgements: pl.DataFrame
+    counts: pl.DataFrame
+    files: Mapping[int, str]
+
+    @property
+    def day(self) -> date:
+        """The day of `as_published`."""
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.as_published)).date()
+
+
+def read_inputs(
+    ledger: Ledger,
+    method: Method,
+    catalogue: Catalogue,
+    *,
+    as_published: int,
+    as_recorded: int,
+    simulated: bool = False,
+    round: str | None = None,
+) -> Inputs:
+    """Read what a method needs as it was known.
+
+    Figures come from the rating collection of each indicator; simulated ones from the collection of simulated
+    figures only. The population are the organisations that the method rates and that existed on the day.
+
+    Args:
+        ledger: where to read.
+        method: says which indicators and kinds of organisation.
+        catalogue: says which collection each indicator is rated from.
+        as_published: microseconds UTC.
+        as_recorded: position, rounded down to the end of a batch.
+        simulated: invented councils, or real ones.
+        round: the rating round asked for, if any: its day decides who existed.
+
+    Raises:
+        MethodError: the method does not rate what is asked for.
+        NotFoundError: nothing is known to rate.
+    """
+    kinds = [kind for kind in method.population if (kind == SIMULATED) == simulated]
+    if not kinds:
+        raise MethodError(
+            f"{method.id} does not rate {'simulated' if simulated else 'real'} councils",
+            file=method.file,
+            hint="choose another method: starledger methods list",
+        )
+    batches = ledger.batches(as_recorded=as_recorded)
+    recorded = max((b.last_position for b in batches), default=0)
+    judgements = _judgements(ledger, as_published, recorded) if method.recorded else _no_judgements()
+    known_round = _round(method, judgements, round)
+    organisations = _population(catalogue, kinds, _day_of(method, as_published, known_round))
+    judgements = judgements.join(organisations, left_on="organisation", right_on="id", how="semi")
+    scope = pl.DataFrame(
+        [
+            (i.code, SIMULATED if simulated else i.collection)
+            for i in catalogue.indicators.values()
+            if method.in_scope(i)
+        ],
+        schema={"indicator": pl.String, "collection": pl.String},
+        orient="row",
+    ).filter(pl.col("collection") != "")
+    collections = scope["collection"].unique().to_list()
+    events = timeline(ledger, collections, recorded).filter(pl.col("published_at") <= as_published)
+    scope = scope.cast({pl.String: pl.Categorical})
+    population = organisations.select(pl.col("id").cast(pl.Categorical).alias("organisation"))
+    events = events.join(scope, on=["indicator", "collection"], how="semi")
+    events = events.join(population, on="organisation", how="semi")
+    figures = state(events).select(FIGURE).cast({pl.Categorical: pl.String})
+    if not figures.height and not judgements.height:
+        raise NotFoundError(
+            f"nothing that {method.id} rates was known by {iso(as_published)} at position {recorded}",
+            hint="run `starledger ingest` first, or give a later --as-published",
+        )
+    read = [
+        b.id
+        for b in batches
+        if b.kind == "vintage"
+        and b.voided_by is None
+        and b.collection in collections
+        and (b.published_at or 0) <= as_published
+    ]
+    return Inputs(
+        method=method,
+        catalogue=catalogue,
+        as_published=as_published,
+        as_recorded=recorded,
+        simulated=simulated,
+        round=known_round,
+        organisations=organisations,
+        figures=figures,
+        judgements=judgements,
+        counts=_counts(ledger, events, scope, read),
+        files={b.id: b.file_sha256 for b in batches if b.file_sha256},
+    )
+
+
+def _round(method: Method, judgements: pl.DataFrame, asked: str | None) -> str | None:
+    """The round to rate: the one asked for, else the latest that the method covers and that is known."""
+    if not method.recorded or method.judgements is None or asked:
+        return asked if method.recorded else None
+    rounds = method.judgements.rounds
+    known = set(judgements["round"].drop_nulls()) & set(rounds)
+    return max(known, key=lambda name: rounds[name], default=None)
+
+
+def _day_of(method: Method, as_published: int, round: str | None) -> date:
+    """The day whose organisations are rated: the round's, else that of `as_published`."""
+    if round and method.judgements and round in method.judgements.rounds:
+        return method.judgements.rounds[round]
+    day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=as_published)).date()
+    return min(day, method.effective_to or day)
+
+
+def _population(catalogue: Catalogue, kinds: Sequence[str], day: date) -> pl.DataFrame:
+    return catalogue.organisation_frame().filter(
+        pl.col("kind").is_in(kinds),
+        pl.col("opened").is_null() | (pl.col("opened") <= day),
+        pl.col("closed").is_null() | (pl.col("closed") >= day),
+    )
+
+
+def _no_judgements() -> pl.DataFrame:
+    return pl.DataFrame(schema=_JUDGEMENT)
+
+
+def _judgements(ledger: Ledger, as_published: int, as_recorded: int) -> pl.DataFrame:
+    """The recorded judgements."""
+    rows = [
+        {name: (event | event["payload"]).get(name) for name in _JUDGEMENT}
+        for event in facts(ledger, "judgement", as_published=as_published, as_recorded=as_recorded)
+    ]
+    return pl.DataFrame(rows, schema=_JUDGEMENT)
+
+
+def _counts(ledger: Ledger, events: pl.DataFrame, scope: pl.DataFrame, read: Sequence[int]) -> pl.DataFrame:
+    """Per indicator: figures whose value was once another, figures taken back, rows refused.
+
+    Args:
+        ledger: where the reasons of withdrawals and the refused rows are kept.
+        events: observations and withdrawals of the population, published by then.
+        scope: `indicator` and its `collection`.
+        read: the batches whose files were read.
+    """
+    said = events.filter(pl.col("type") == "observation").group_by(KEY).agg(pl.col("value").n_unique())
+    revised = said.filter(pl.col("value") > 1)
+    gone = events.filter(pl.col("type") == "withdrawal").select(KEY).unique()
+    last = events.join(gone, on=KEY, how="semi").sort("published_at", "position").unique(KEY, keep="last")
+    reasons = ledger.database.frame(schema.event, ["position", "reason"], "type = 'withdrawal'")
+    withdrawn = last.filter(pl.col("type") == "withdrawal").join(reasons, on="position")
+    withdrawn = withdrawn.filter(pl.col("reason") == "withdrawn")
+    refused = ledger.database.frame(schema.quarantine, ["batch", "indicator"])
+    quarantined = refused.filter(pl.col("batch").is_in(read)).join(scope, on="indicator", how="semi")
+    counts = scope.select(pl.col("indicator").cast(pl.String))
+    for name, rows in (("revised", revised), ("withdrawn", withdrawn), ("quarantined", quarantined)):
+        counted = rows.group_by(pl.col("indicator").cast(pl.String)).agg(pl.len().alias(name))
+        counts = counts.join(counted, on="indicator", how="left")
+    return counts

@@ -1,0 +1,133 @@
+"""Observations for people and tools: figures as known, written out, and how old they are.
+
+Here: the Parquet file of `starledger observations`, the list of `starledger freshness`.
+Not here: what was known when (warehouse/observations.py), what counts as out of date (ratings/freshness.py).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow.parquet as pq
+
+from pipelines.settings import Settings
+from ratings.catalogue import load_catalogue
+from ratings.collections import load_collection
+from ratings.errors import LedgerError, NotFoundError
+from ratings.freshness import freshness
+from ratings.periods import period_bounds
+from warehouse.event_log import now
+from warehouse.observations import observations
+
+SIMULATED = "simulated"
+_WORST_FIRST = ["missing", "out_of_date", "due", "fresh", "discontinued"]
+
+
+def observations_table(figures: pl.DataFrame) -> pl.DataFrame:
+    """Figures in the columns and types that downstream tools read.
+
+    Args:
+        figures: from warehouse.observations.
+
+    Returns:
+        indicator, organisation, period, period_label, period_start, period_end (dates, inclusive), value,
+        numerator, denominator, status (SDMX CL_OBS_STATUS), published_at (timestamp, UTC), position.
+    """
+    periods = figures["period"].unique()
+    bounds = [period_bounds(period) for period in periods]
+    known = pl.DataFrame(
+        {"period": periods, "period_start": [b[0] for b in bounds], "period_end": [b[1] for b in bounds]},
+        schema={"period": pl.String, "period_start": pl.Date, "period_end": pl.Date},
+    )
+    return figures.join(known, on="period", how="left", maintain_order="left").select(
+        "indicator",
+        "organisation",
+        "period",
+        "period_label",
+        "period_start",
+        "period_end",
+        "value",
+        "numerator",
+        "denominator",
+        pl.col("obs_status").alias("status"),
+        pl.from_epoch("published_at", time_unit="us").dt.replace_time_zone("UTC"),
+        "position",
+    )
+
+
+def write_observations(
+    settings: Settings,
+    collection: str,
+    out: Path,
+    *,
+    as_published: int | None = None,
+    as_recorded: int | None = None,
+) -> int:
+    """Write the figures of a collection known at a point on both time axes to a Parquet file.
+
+    Args:
+        settings: where the ledger is.
+        collection: id of a collection.
+        out: the file; replaced as a whole or not at all.
+        as_published: microseconds UTC; None for everything published.
+        as_recorded: a position; None for everything recorded.
+
+    Returns:
+        How many figures.
+
+    Raises:
+        NotFoundError: there is no such collection.
+        LedgerError: there is no ledger, or the file cannot be written.
+    """
+    load_collection(collection)
+    known = observations(settings.ledger(), [collection], as_published=as_published, as_recorded=as_recorded)
+    table = observations_table(known).to_arrow(compat_level=pl.CompatLevel.oldest())
+    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        pq.write_table(table, unfinished, compression="zstd")
+        unfinished.replace(out)
+    except OSError as error:
+        unfinished.unlink(missing_ok=True)
+        raise LedgerError(
+            f"cannot be written: {error.strerror}",
+            file=str(out),
+            hint="choose another --out, or free some space",
+        ) from error
+    return table.num_rows
+
+
+def freshness_list(
+    settings: Settings, *, as_published: int | None = None, simulated: bool = False
+) -> list[dict[str, Any]]:
+    """The newest figure of every rated indicator and organisation against its own calendar, worst first.
+
+    Args:
+        settings: where the ledger is.
+        as_published: microseconds UTC; None for now.
+        simulated: of the invented councils, and nothing else.
+
+    Raises:
+        NotFoundError: no figures are known.
+    """
+    catalogue, at = load_catalogue(), now() if as_published is None else as_published
+    figures = observations(settings.ledger(), [SIMULATED] if simulated else None, as_published=at)
+    if not simulated:
+        rated = catalogue.frame().select(pl.col("code").alias("indicator"), "collection")
+        figures = figures.join(rated, on=["indicator", "collection"], how="semi")
+    if not figures.height:
+        raise NotFoundError(
+            "no figures are known", hint="ingest some, or say --simulated for those of a demonstration"
+        )
+    kinds = catalogue.organisation_frame().select(pl.col("id").alias("organisation"), "kind")
+    figures = figures.join(kinds.filter(pl.col("kind") != "aggregate"), on="organisation", how="semi")
+    rows = freshness(figures, catalogue, at)
+    rank = pl.col("state").replace_strict(_WORST_FIRST, range(len(_WORST_FIRST)), return_dtype=pl.Int64)
+    return (
+        pl.DataFrame(rows)
+        .sort(rank, -pl.col("days_late").fill_null(0), "indicator", "organisation")
+        .to_dicts()
+    )

@@ -1,0 +1,250 @@
+"""Publish: the life of a snapshot after it was built.
+
+Here: releasing, holding, withdrawing and so on as events of their own, and `latest.json`, which says what is
+    released now and follows from those events alone.
+Not here: building a snapshot (rate.py), its files (warehouse/snapshots.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+
+from pipelines.definitions import blank_event, signed
+from pipelines.settings import Settings
+from ratings.errors import MethodError, NotFoundError, SnapshotError, StarledgerError
+from warehouse.event_log import Ledger, event_frame
+from warehouse.event_log import now as present
+from warehouse.snapshot_manifest import iso, microseconds
+from warehouse.snapshots import SnapshotRef, latest, move_latest, require_whole, snapshot
+
+RELEASED = "released"
+STATES = ("preview", "approved", RELEASED, "held", "superseded", "withdrawn")
+_SHOWN = ("preview", "approved", RELEASED)
+_AFTER_RELEASE = ("superseded", "withdrawn")
+_DRAFT = "draft"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step in the life of a snapshot.
+
+    Attributes:
+        snapshot: its id.
+        state: the state it enters.
+        at: when that takes effect, microseconds UTC.
+        position: of the event in the log.
+        actor: who did it.
+        reason: why.
+    """
+
+    snapshot: str
+    state: str
+    at: int
+    position: int
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """What a release led to: the step, and the id that `latest.json` names now, if any."""
+
+    step: Step
+    latest: str | None
+
+
+def release(
+    settings: Settings,
+    snapshot_id: str,
+    *,
+    state: str = RELEASED,
+    at: int | None = None,
+    reason: str,
+    now: int | None = None,
+) -> Release:
+    """Let a snapshot enter a state, and let `latest.json` follow.
+
+    Args:
+        settings: where, and who does it.
+        snapshot_id: the snapshot.
+        state: one of STATES.
+        at: when it takes effect, microseconds UTC, not in the past; by default now. A later time is an
+            embargo: `latest.json` does not move before it, and `settle` moves it then.
+        reason: why.
+        now: the present, microseconds UTC; by default the clock's.
+
+    Returns:
+        The step taken, and what is released now.
+
+    Raises:
+        MethodError: the method is illustrative and can never be released.
+        NotFoundError: there is no such snapshot.
+        SnapshotError: the state is unknown or does not follow on the present one, there is no reason, the
+            time is past, or the snapshot is not what the log says was built.
+    """
+    moment = present() if now is None else now
+    if state not in STATES:
+        raise SnapshotError(
+            f"{state!r} is not a state of a snapshot", hint=f"choose one of {', '.join(STATES)}"
+        )
+    if not reason.strip():
+        raise SnapshotError("a release needs a reason", hint="say why: --reason TEXT")
+    if at is not None and at < moment:
+        raise SnapshotError(
+            f"a release cannot take effect in the past ({iso(at)})",
+            hint="leave --at out, or give a time to come",
+        )
+    ledger = settings.ledger()
+    with suppress(StarledgerError):
+        settle(settings, now=moment)  # what a crash left undone; its troubles must not stop a withdrawal
+    built = _built(settings, ledger, snapshot_id)
+    _admit(ledger, built, state, moment)
+    if state in _SHOWN:
+        _require_as_built(built, snapshot(settings.snapshots, snapshot_id))
+    effective = moment if at is None else at
+    payload = {"snapshot": snapshot_id, "state": state, "at": iso(effective)}
+    event = blank_event("release", payload, reason=reason)
+    batch = signed(settings, "release", "", reason, simulated=built["simulated"])
+    appended = ledger.append(batch, event_frame([event]))
+    step = Step(snapshot_id, state, effective, appended.first_position, settings.actor, reason)
+    return Release(step, settle(settings, now=moment))
+
+
+def settle(settings: Settings, *, now: int | None = None) -> str | None:
+    """Let `latest.json` say what the log says is released now; embargoes that ended are thereby lifted.
+
+    Returns:
+        The id of the snapshot released now, None where there is none.
+
+    Raises:
+        SnapshotError: the snapshot that should be latest is not whole, or the file cannot be moved.
+    """
+    ledger = settings.ledger()
+    step = current(history(ledger), present() if now is None else now)
+    try:
+        before = latest(settings.snapshots)
+    except SnapshotError:
+        before = {}  # unreadable: whatever it said is written anew
+    if step is None:
+        if before is not None:
+            move_latest(settings.snapshots, None)
+        return None
+    try:
+        found = snapshot(settings.snapshots, step.snapshot)
+        content = _latest_content(found, step)
+        if before != content:
+            _require_as_built(_built(settings, ledger, step.snapshot), found)
+            move_latest(settings.snapshots, content)
+    except (NotFoundError, SnapshotError):
+        if before is not None and before.get("id") != step.snapshot:
+            move_latest(settings.snapshots, None)  # rather nothing than what is no longer released
+        raise
+    return step.snapshot
+
+
+def history(ledger: Ledger, snapshot_id: str | None = None) -> list[Step]:
+    """Every step taken, of one snapshot or all, in the order of the log."""
+    actors = {b.id: b.actor for b in ledger.batches(kind="release")}
+    steps = [
+        Step(
+            snapshot=event["payload"]["snapshot"],
+            state=event["payload"]["state"],
+            at=microseconds(event["payload"]["at"]),
+            position=event["position"],
+            actor=actors[event["batch"]],
+            reason=event["reason"] or "",
+        )
+        for event in ledger.events("release")
+    ]
+    return [step for step in steps if snapshot_id is None or step.snapshot == snapshot_id]
+
+
+def states(steps: Iterable[Step], at: int) -> dict[str, Step]:
+    """The step that holds for each snapshot at a time.
+
+    A step replaces what was planned before it for a later time: holding a snapshot today calls off its
+    release of tomorrow.
+    """
+    plans: dict[str, list[Step]] = {}
+    for step in sorted(steps, key=lambda s: s.position):
+        plan = plans.setdefault(step.snapshot, [])
+        plan[:] = [earlier for earlier in plan if earlier.at <= step.at] + [step]
+    begun = {name: [step for step in plan if step.at <= at] for name, plan in plans.items()}
+    return {name: plan[-1] for name, plan in begun.items() if plan}
+
+
+def current(steps: Sequence[Step], at: int) -> Step | None:
+    """The release that holds at a time: of all snapshots in state `released`, the one released last."""
+    released = [step for step in states(steps, at).values() if step.state == RELEASED]
+    return max(released, key=lambda step: (step.at, step.position), default=None)
+
+
+def state_of(ledger: Ledger, snapshot_id: str, at: int | None = None) -> str:
+    """The state of a snapshot at a time (default: now); `draft` before its first step."""
+    step = states(history(ledger, snapshot_id), present() if at is None else at).get(snapshot_id)
+    return step.state if step else _DRAFT
+
+
+def _built(settings: Settings, ledger: Ledger, snapshot_id: str) -> dict[str, Any]:
+    """What the log says was built under this id.
+
+    Raises:
+        NotFoundError: there is no such snapshot.
+        SnapshotError: there is, but this log did not build it.
+    """
+    built = [e["payload"] for e in ledger.events("snapshot_built") if e["payload"]["id"] == snapshot_id]
+    if built:
+        return dict(built[-1])
+    snapshot(settings.snapshots, snapshot_id)
+    raise SnapshotError(
+        f"this ledger did not build {snapshot_id}",
+        hint="build it here (starledger rate), or name its own ledger with --database-url",
+    )
+
+
+def _admit(ledger: Ledger, built: Mapping[str, Any], state: str, moment: int) -> None:
+    """Refuse a step that may not be taken."""
+    steps = history(ledger, built["id"])
+    holds = states(steps, moment).get(built["id"])
+    if state in ("approved", RELEASED) and built["status"] == "illustrative":
+        raise MethodError(
+            f"{built['method']} is illustrative: its snapshots can be built but never released",
+            hint="rate with a method that is not: starledger methods list",
+        )
+    if state in _AFTER_RELEASE and not any(step.state == RELEASED for step in steps):
+        raise SnapshotError(
+            f"{built['id']} was never released, so it cannot be {state}",
+            hint="a draft can stay as it is; to stop it from being released, hold it",
+        )
+    if holds is not None and holds.state == state and steps[-1] == holds:
+        raise SnapshotError(f"{built['id']} is {state} already, since {iso(holds.at)}")
+
+
+def _require_as_built(built: Mapping[str, Any], found: SnapshotRef) -> None:
+    """Refuse a snapshot that is not, byte for byte, what the log says was built."""
+    require_whole(found)
+    if built["manifest_sha256"] != found.manifest_sha256:
+        raise SnapshotError(
+            "the manifest is not the one that was built",
+            file=str(found.path / "manifest.json"),
+            hint="restore the snapshot from a copy",
+        )
+
+
+def _latest_content(found: SnapshotRef, step: Step) -> Mapping[str, Any]:
+    manifest = found.manifest
+    return {
+        "id": found.id,
+        "path": found.id,
+        "method": manifest["method"]["id"],
+        "status": manifest["method"]["status"],
+        "label": manifest["label"],
+        "simulated": manifest["simulated"],
+        "as_published": manifest["as_published"],
+        "as_recorded": manifest["as_recorded"],
+        "released_at": iso(step.at),
+        "manifest_sha256": found.manifest_sha256,
+    }

@@ -1,0 +1,127 @@
+"""Releases: when a source file was published, and how that is known.
+
+Here: times as people write them, the `--releases` list, the names of the files a path stands for.
+Not here: what a file says about its own rows' dates (ratings/collections.py).
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from ratings.errors import InputError
+
+STATED, OBSERVED = "stated", "observed"
+_ENDINGS = (".parquet", ".csv", ".csv.gz", ".xlsx")
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A source file and when it came out.
+
+    Attributes:
+        path: the file.
+        published_at: microseconds UTC; None where only the file itself, or its arrival, can tell.
+    """
+
+    path: Path
+    published_at: int | None
+
+
+def parse_time(text: str, *, file: str | None = None, row: int | None = None) -> int:
+    """A time as a person writes it, in microseconds UTC. A bare date means 00:00 UTC, as does a time without zone.
+
+    Raises:
+        InputError: it is not an ISO 8601 date or time.
+    """
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise InputError(
+            f"{text!r} is not a time", file=file, row=row, hint="write 2025-02-14 or 2025-02-14T12:50:10Z"
+        ) from None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return round(moment.timestamp()) * 1_000_000 + moment.microsecond
+
+
+def format_time(microseconds: int) -> str:
+    """Microseconds UTC as ISO 8601, seconds unless there is more."""
+    moment = datetime.fromtimestamp(microseconds // 1_000_000, UTC).replace(
+        microsecond=microseconds % 1_000_000
+    )
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def find_releases(
+    paths: Sequence[Path],
+    *,
+    published_at: int | None = None,
+    releases: Path | None = None,
+    dated: bool = False,
+) -> list[Release]:
+    """The files that paths stand for, each with its publish time, oldest first.
+
+    Args:
+        paths: files, or directories whose data files are meant.
+        published_at: the time of a single file.
+        releases: CSV of `file, published_at`, by file name.
+        dated: the collection's rows carry their own dates.
+
+    Raises:
+        InputError: no file, several files without a time each, a file not in the list, a faulty list.
+    """
+    files = [file for path in paths for file in _files(path)]
+    if releases:
+        times = _read_releases(releases)
+        unlisted = [file.name for file in files if file.name not in times]
+        if unlisted:
+            raise InputError(
+                f"no publish time for {', '.join(unlisted[:5])}",
+                file=str(releases),
+                hint="add a line `file,published_at` for each file",
+            )
+        found = [Release(file, times[file.name]) for file in files]
+    elif len(files) > 1 and not dated:
+        raise InputError(
+            f"{len(files)} files, and nothing says when each was published",
+            hint="give --releases FILE.csv with columns file and published_at, or ingest them one at a time",
+        )
+    else:
+        found = [Release(file, published_at) for file in files]
+    return sorted(found, key=lambda release: release.published_at or 0)
+
+
+def _files(path: Path) -> list[Path]:
+    if path.is_dir():
+        inside = sorted(file for file in path.iterdir() if file.name.lower().endswith(_ENDINGS))
+        if not inside:
+            raise InputError(
+                "the directory holds no data file", file=str(path), hint=f"looked for {', '.join(_ENDINGS)}"
+            )
+        return inside
+    if not path.exists():
+        raise InputError("there is no such file", file=str(path), hint="check the path")
+    return [path]
+
+
+def _read_releases(path: Path) -> dict[str, int]:
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            lines = csv.DictReader(stream)
+            if not {"file", "published_at"} <= set(lines.fieldnames or ()):
+                raise InputError("needs the columns file and published_at", file=str(path), row=1)
+            times: dict[str, int] = {}
+            for number, line in enumerate(lines, start=2):
+                time = parse_time(line["published_at"] or "", file=str(path), row=number)
+                if times.setdefault(line["file"], time) != time:
+                    raise InputError(
+                        f"{line['file']} is listed twice", file=str(path), row=number, column="file"
+                    )
+            return times
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"cannot be read: {error}", file=str(path), hint="check the path given to --releases"
+        ) from error

@@ -1,0 +1,107 @@
+"""Replay: a snapshot built again from the log, to show that it says what the log says.
+
+Here: the same inputs, method and times once more, in memory, and the comparison of digests table by table.
+Not here: checking the files of a snapshot against its manifest (warehouse/snapshots.py: verify).
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.inputs import read_inputs
+from pipelines.rate import apply
+from pipelines.settings import Settings
+from pipelines.tables import snapshot_tables
+from ratings.catalogue import load_catalogue
+from ratings.errors import SnapshotError
+from ratings.methods import load_method
+from warehouse.snapshot_manifest import microseconds
+from warehouse.snapshot_tables import TABLES, digest
+from warehouse.snapshots import snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class TableReplay:
+    """One table: its digest and rows in the snapshot and built again."""
+
+    table: str
+    identical: bool
+    digest: str
+    replayed_digest: str
+    rows: int
+    replayed_rows: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What a replay found.
+
+    Attributes:
+        id: the snapshot.
+        identical: whether every table has the same digest, and method and catalogue are the same.
+        changed: what the snapshot was built with that is another now: `method`, `catalogue`, `log`.
+        tables: table by table.
+    """
+
+    id: str
+    identical: bool
+    changed: tuple[str, ...]
+    tables: tuple[TableReplay, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The attributes, for JSON."""
+        return asdict(self)
+
+
+def replay(settings: Settings, snapshot_id: str, *, method: str | Path | None = None) -> Replay:
+    """Build a snapshot again from the log and compare.
+
+    Nothing is written. The digests compared are those of the manifest; `verify` says whether the files are.
+
+    Args:
+        settings: where the log and the snapshot are.
+        snapshot_id: the snapshot.
+        method: file of the method, where it is not one that comes with this package.
+
+    Raises:
+        NotFoundError: there is no such snapshot or method.
+        SnapshotError: the log has not come as far as the snapshot says.
+    """
+    found = snapshot(settings.snapshots, snapshot_id)
+    said = found.manifest
+    ledger = settings.ledger()
+    if (end := ledger.head().position) < said["as_recorded"]:
+        raise SnapshotError(
+            f"{snapshot_id} rests on the log up to {said['as_recorded']}, and it ends at {end}",
+            hint="give the ledger that it was built from with --database-url",
+        )
+    rule, catalogue = load_method(method or said["method"]["id"]), load_catalogue()
+    inputs = read_inputs(
+        ledger,
+        rule,
+        catalogue,
+        as_published=microseconds(said["as_published"]),
+        as_recorded=said["as_recorded"],
+        simulated=said["simulated"],
+        round=said["method"]["round"],
+    )
+    rating = apply(inputs, option=said["method"]["option"])
+    frames = snapshot_tables(inputs, rating)
+    tables = []
+    for name, table in TABLES.items():
+        again = table.arrow(frames[name])
+        before, after = said["tables"][name]["digest"], digest(again, table.key)
+        tables.append(
+            TableReplay(name, before == after, before, after, said["tables"][name]["rows"], again.num_rows)
+        )
+    now = {"method": rule.sha256, "catalogue": catalogue.sha256, "log": ledger.origin}
+    then = {
+        "method": said["method"]["sha256"],
+        "catalogue": said["catalogue_sha256"],
+        "log": said["ledger"]["origin"],
+    }
+    changed = tuple(what for what in now if now[what] != then[what])
+    identical = all(table.identical for table in tables) and not {"method", "catalogue"} & set(changed)
+    return Replay(snapshot_id, identical, changed, tuple(tables))

@@ -1,0 +1,251 @@
+"""Tables: what a rating and its inputs become in a snapshot.
+
+Here: one pure function per table of a snapshot, and the age and freshness of what each star rests on.
+Not here: the rating itself (ratings), the columns and their meanings (warehouse/snapshot_tables.py), writing.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipelines.inputs import Inputs
+from ratings.freshness import freshness
+from ratings.periods import period_bounds
+from ratings.rating import Rating
+
+_PAIR = ["organisation", "indicator"]
+_EDGE = ["organisation", "from_kind", "from_id", "to_kind", "to_id", "row"]
+
+
+def snapshot_tables(inputs: Inputs, rating: Rating) -> dict[str, pl.DataFrame]:
+    """Every table of the snapshot of a rating.
+
+    Args:
+        inputs: what it was made from.
+        rating: what the method said.
+
+    Returns:
+        A frame per table of `warehouse.snapshot_tables.TABLES`, with its columns, in any order.
+    """
+    asked = asked_pairs(inputs, rating)
+    fresh = freshness_table(inputs, rating, asked)
+    return {
+        "stars": stars_table(inputs, rating, asked, fresh),
+        "judgements": rating.judgements,
+        "bands": bands_table(inputs, rating, fresh),
+        "observations": observations_table(inputs),
+        "freshness": fresh,
+        "quality": quality_table(inputs, fresh),
+        "organisations": organisations_table(inputs),
+        "lineage": lineage_table(inputs, rating, asked),
+    }
+
+
+def asked_pairs(inputs: Inputs, rating: Rating) -> pl.DataFrame:
+    """What the stars rest on: every figure that the method asks for, whether it is known or not.
+
+    Returns:
+        `organisation`, `indicator`, `service` and `aspect` that it counts for, `as` (`band` or `cap`: counted
+        by its band, or held against a key threshold), and of the figure `period`, `value`, `position`,
+        `previous_period`; `known` where it counts. Empty for a method without judgements.
+    """
+    rules = inputs.method.judgements
+    rows: list[tuple[str, str, str, str]] = []
+    if rules is not None:
+        day = rules.rounds[rating.round] if rating.round else inputs.day
+        rows += [
+            (cap.indicator, cap.service, cap.aspect, "cap")
+            for cap in inputs.method.caps
+            if cap.in_catalogue and cap.in_force(day)
+        ]
+        rated = {member: service for service, members in rules.services.items() for member in members}
+        rows += [
+            (i.code, rated[i.service], aspect, "band")
+            for i in inputs.catalogue.indicators.values()
+            if inputs.method.in_scope(i) and i.service in rated and i.banded and i.polarity != "none"
+            for aspect in rules.aspects
+        ]
+    names = ["indicator", "service", "aspect", "as"]
+    wanted = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row").unique()
+    figures = rating.bands.select(*_PAIR, "period", "value", "band", "position", "previous_period")
+    counts = (
+        pl.when(pl.col("as") == "cap")
+        .then(pl.col("value").is_not_null())
+        .otherwise(pl.col("band").is_not_null())
+    )
+    return (
+        inputs.organisations.select(organisation="id")
+        .join(wanted, how="cross")
+        .join(figures, on=_PAIR, how="left")
+        .with_columns(known=counts)
+    )
+
+
+def freshness_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame) -> pl.DataFrame:
+    """How far behind its calendar each figure is that the method looks at, those never reported included."""
+    pairs = pl.concat([rating.bands.select(_PAIR), asked.select(_PAIR)]).unique()
+    figures = inputs.figures.select("indicator", "organisation", "period", "value")
+    return freshness(
+        figures, inputs.catalogue, inputs.as_published, pairs.select("indicator", "organisation")
+    )
+
+
+def stars_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
+    """Stars with the age and freshness of what they rest on."""
+    figures = (
+        asked.group_by(_PAIR)
+        .agg(pl.col("known").any(), pl.col("period").first())
+        .join(fresh.select(*_PAIR, "state"), on=_PAIR, how="left")
+        .join(_ends(asked["period"]), on="period", how="left")
+        .with_columns(age=(pl.lit(inputs.day) - pl.col("period_end")).dt.total_days())
+    )
+    known = figures.filter("known")
+    oldest = (
+        known.sort("organisation", "age", "indicator", descending=[False, True, False])
+        .unique("organisation", keep="first", maintain_order=True)
+        .select("organisation", oldest_deciding_age_days="age", oldest_deciding_indicator="indicator")
+    )
+    counted = figures.group_by("organisation").agg(
+        inputs=pl.col("known").sum().cast(pl.Int64),
+        out_of_date_inputs=(pl.col("known") & (pl.col("state") == "out_of_date")).sum().cast(pl.Int64),
+        missing_inputs=(~pl.col("known")).sum().cast(pl.Int64),
+    )
+    return (
+        rating.stars.join(
+            inputs.organisations.select("name", organisation="id"), on="organisation", how="left"
+        )
+        .join(oldest, on="organisation", how="left")
+        .join(counted, on="organisation", how="left")
+        .with_columns(pl.col("inputs", "out_of_date_inputs", "missing_inputs").fill_null(0))
+        .with_columns(
+            out_of_date_share=pl.when(pl.col("inputs") > 0).then(
+                pl.col("out_of_date_inputs") / pl.col("inputs")
+            ),
+            method_status=pl.lit(inputs.method.status),
+            simulated=pl.lit(inputs.simulated),
+        )
+    )
+
+
+def bands_table(inputs: Inputs, rating: Rating, fresh: pl.DataFrame) -> pl.DataFrame:
+    """Bands with unit, age and freshness of the figure."""
+    units = inputs.catalogue.frame().select("unit", indicator="code")
+    return (
+        rating.bands.join(units, on="indicator", how="left")
+        .join(_ends(rating.bands["period"]), on="period", how="left")
+        .with_columns(age_days=(pl.lit(inputs.day) - pl.col("period_end")).dt.total_days())
+        .join(fresh.select(*_PAIR, freshness="state"), on=_PAIR, how="left")
+    )
+
+
+def observations_table(inputs: Inputs) -> pl.DataFrame:
+    """The figures, with the days that their periods begin and end."""
+    return inputs.figures.join(_ends(inputs.figures["period"]), on="period", how="left")
+
+
+def quality_table(inputs: Inputs, fresh: pl.DataFrame) -> pl.DataFrame:
+    """Per indicator how many figures there are, and what happened to them."""
+    figures = inputs.figures.group_by("indicator").agg(
+        figures=pl.col("value").is_not_null().sum(),
+        missing=pl.col("value").is_null().sum(),
+        suppressed=(pl.col("value").is_null() & (pl.col("obs_status") == "Q")).sum(),
+        provisional=(pl.col("value").is_not_null() & (pl.col("obs_status") == "P")).sum(),
+    )
+    return (
+        pl.concat([fresh.select("indicator"), figures.select("indicator")])
+        .unique()
+        .join(figures, on="indicator", how="left")
+        .join(inputs.counts, on="indicator", how="left")
+        .with_columns(pl.exclude("indicator").fill_null(0).cast(pl.Int64))
+    )
+
+
+def organisations_table(inputs: Inputs) -> pl.DataFrame:
+    """The population, with the codes others know it by on the day of the rating."""
+    table = inputs.organisations.rename({"id": "organisation"})
+    for scheme, column in (("LA", "la_code"), ("GSS", "gss_code")):
+        codes = inputs.catalogue.code_frame(scheme, inputs.day).unique(
+            "organisation", keep="last", maintain_order=True
+        )
+        table = table.join(codes.rename({"code": column}), on="organisation", how="left")
+    return table
+
+
+def lineage_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame) -> pl.DataFrame:
+    """Every step from a star to the files it rests on; for a method without stars, from the bands on."""
+    part = pl.format("{}/{}", "service", "aspect")
+    known = asked.filter("known")
+    earlier = inputs.figures.select(*_PAIR, previous_period="period", earlier="position")
+    banded = rating.bands.join(earlier, on=[*_PAIR, "previous_period"], how="left")
+    events = pl.concat(
+        [
+            inputs.figures.select(
+                "organisation", "position", pl.col("source_batch").alias("batch"), "source_row"
+            ),
+            inputs.judgements.select("organisation", "position", "batch", "source_row"),
+        ]
+    )
+    judged = rating.judgements.filter(pl.col("level").is_not_null())
+    recorded = judged.filter(pl.col("position").is_not_null())
+    steps = [
+        _edges(judged, ("star", "organisation"), ("judgement", part)),
+        _edges(recorded, ("judgement", part), ("event", "position")),
+        _edges(known, ("judgement", part), (pl.col("as"), "indicator")),
+        _edges(known.filter(pl.col("as") == "cap"), ("cap", "indicator"), ("event", "position")),
+        _edges(banded.filter(pl.col("position").is_not_null()), ("band", "indicator"), ("event", "position")),
+        _edges(banded.filter(pl.col("earlier").is_not_null()), ("band", "indicator"), ("event", "earlier")),
+    ]
+    if not rating.stars.height:
+        del steps[0]
+    reached = pl.concat(steps).filter(pl.col("to_kind") == "event").select("to_id").unique()
+    files = pl.DataFrame(
+        {"batch": list(inputs.files), "sha256": list(inputs.files.values())},
+        schema={"batch": pl.Int64, "sha256": pl.String},
+    )
+    used = (
+        events.with_columns(to_id=pl.col("position").cast(pl.String))
+        .join(reached, on="to_id", how="semi")
+        .join(files, on="batch", how="left")
+    )
+    steps += [
+        _edges(used, ("event", "position"), ("batch", "batch")),
+        _edges(
+            used.filter(pl.col("sha256").is_not_null()),
+            ("event", "position"),
+            ("file", "sha256"),
+            "source_row",
+        ),
+    ]
+    return pl.concat(steps).unique(_EDGE[:-1])
+
+
+def _edges(
+    frame: pl.DataFrame,
+    source: tuple[str, str | pl.Expr],
+    target: tuple[str | pl.Expr, str | pl.Expr],
+    row: str | None = None,
+) -> pl.DataFrame:
+    """Steps of one kind: from (kind, id) to (kind, id); a kind that is text stands for itself."""
+
+    def of(what: str | pl.Expr) -> pl.Expr:
+        return (pl.col(what) if isinstance(what, str) else what).cast(pl.String)
+
+    to_kind = pl.lit(target[0]) if isinstance(target[0], str) else target[0]
+    return frame.select(
+        "organisation",
+        from_kind=pl.lit(source[0]),
+        from_id=of(source[1]),
+        to_kind=to_kind,
+        to_id=of(target[1]),
+        row=pl.col(row) if row else pl.lit(None, pl.Int64),
+    )
+
+
+def _ends(periods: pl.Series) -> pl.DataFrame:
+    """First and last day of each period that occurs."""
+    each = periods.drop_nulls().unique().to_list()
+    bounds = [period_bounds(period) for period in each]
+    return pl.DataFrame(
+        {"period": each, "period_start": [b[0] for b in bounds], "period_end": [b[1] for b in bounds]},
+        schema={"period": pl.String, "period_start": pl.Date, "period_end": pl.Date},
+    )

@@ -1,0 +1,56 @@
+"""Void: taking back a vintage that was our own mistake.
+
+Here: the void event and the repairs that later files then need, in one batch.
+Not here: which repairs (warehouse/vintages.py); a supplier's own withdrawal, which is a vintage like any other.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+from pipelines.definitions import blank_event, signed
+from pipelines.settings import Settings
+from ratings.errors import LedgerError
+from warehouse.event_log import Batch, ConflictError, event_frame
+from warehouse.observations import timeline
+from warehouse.vintages import void_events
+
+RETRIES = 20
+"""How often to compare again when another writer was faster."""
+
+
+def void(settings: Settings, batch: int, reason: str) -> Batch:
+    """Take a vintage back: our own mistake, not the supplier's.
+
+    Nothing is deleted: reads at an `as_recorded` before the void still see the batch.
+
+    Args:
+        settings: where, and who does it.
+        batch: the batch to take back.
+        reason: what was wrong.
+
+    Raises:
+        NotFoundError: there is no such batch.
+        LedgerError: it is not a vintage, or was taken back before.
+    """
+    ledger = settings.ledger()
+    taken = ledger.batch(batch)
+    if taken.kind != "vintage" or taken.collection is None:
+        raise LedgerError(f"batch {batch} is a {taken.kind}, and only a vintage can be voided")
+    if taken.voided_by is not None:
+        raise LedgerError(f"batch {batch} was voided by batch {taken.voided_by}")
+    for _ in range(RETRIES):
+        head = ledger.head()
+        note = blank_event("batch_voided", {"batch": batch}, collection=taken.collection, reason=reason)
+        vintages = [b for b in ledger.batches(taken.collection, "vintage") if b.voided_by is None]
+        repairs = void_events(taken, timeline(ledger, [taken.collection]), vintages)
+        new = signed(
+            settings, "void", "", reason, collection=taken.collection, voids=batch, simulated=taken.simulated
+        )
+        try:
+            return ledger.append(
+                new, pl.concat([event_frame([note]), repairs]), expected_position=head.position
+            )
+        except ConflictError:
+            continue
+    raise LedgerError("other writers kept coming in between", hint="run the command again")

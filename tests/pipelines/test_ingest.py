@@ -1,0 +1,289 @@
+"""From a file to events: what is appended, what is refused, and that nothing is lost."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pipelines.ingest import ingest
+from pipelines.ingest_report import DRY_RUN, INGESTED, KNOWN, REFUSED, failed
+from pipelines.releases import parse_time
+from pipelines.settings import Settings, settings
+from pipelines.void import void
+from ratings.errors import InputError, LedgerError
+from warehouse.observations import observations
+
+HEADER = "Short Desc,Years,LA and Regions,Values,LA Number\n"
+MAY, JUNE, JULY = (parse_time(day) for day in ("2025-05-01", "2025-06-01", "2025-07-01"))
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Settings:
+    return settings(tmp_path / "warehouse", actor="ann")
+
+
+def lait(directory: Path, name: str, *rows: str) -> Path:
+    file = directory / name
+    file.write_text(HEADER + "".join(f"{row}\n" for row in rows), encoding="utf-8")
+    return file
+
+
+def row(council: int = 202, value: object = 3.5, year: str = "2022", indicator: str = "InfMort") -> str:
+    return f'{indicator},{year},somewhere,"{value}",{council}'
+
+
+def values(
+    here: Settings, as_published: int | None = None, as_recorded: int | None = None
+) -> dict[str, float | None]:
+    known = observations(here.ledger(), ["lait"], as_published=as_published, as_recorded=as_recorded)
+    return {f"{o} {p[:4]}": v for o, p, v in known.select("organisation", "period", "value").iter_rows()}
+
+
+def test_a_file_becomes_events_that_name_the_row_they_came_from(here: Settings, tmp_path: Path) -> None:
+    (report,) = ingest(
+        here, [lait(tmp_path, "a.csv", row(202), row(203, "-"))], "lait", published_at=MAY, reason="trial"
+    )
+    assert (report.status, report.read, report.observations) == (INGESTED, 2, 2)
+    event = here.ledger().event(2)
+    assert (event["organisation"], event["organisation_code"], event["source_row"]) == ("greenwich", "203", 3)
+    assert (event["value"], event["obs_status"]) == (None, "O")
+    batch = here.ledger().batch(report.batch or 0)
+    assert (batch.actor, batch.reason, batch.file_name, batch.published_basis) == (
+        "ann",
+        "trial",
+        "a.csv",
+        "stated",
+    )
+    assert here.landing.path(batch.file_sha256 or "").read_bytes() == (tmp_path / "a.csv").read_bytes()
+
+
+def test_the_same_release_twice_says_so_and_appends_nothing(here: Settings, tmp_path: Path) -> None:
+    file = lait(tmp_path, "a.csv", row())
+    ingest(here, [file], "lait", published_at=MAY)
+    head = here.ledger().head()
+    (again,) = ingest(here, [file], "lait", published_at=MAY)
+    assert again.status == KNOWN
+    assert "already known as batch 1" in again.message
+    assert here.ledger().head() == head
+
+
+def test_the_same_bytes_at_another_time_are_a_new_release(here: Settings, tmp_path: Path) -> None:
+    file, other = lait(tmp_path, "a.csv", row(value=1)), lait(tmp_path, "b.csv", row(value=2))
+    ingest(here, [file], "lait", published_at=MAY)
+    ingest(here, [other], "lait", published_at=JUNE)
+    (report,) = ingest(here, [file], "lait", published_at=JULY)
+    assert (report.status, report.observations) == (INGESTED, 1)
+    assert [values(here, at)["camden 2022"] for at in (MAY, JUNE, JULY)] == [1.0, 2.0, 1.0]
+
+
+def test_a_full_file_that_says_nothing_new_adds_no_observation(here: Settings, tmp_path: Path) -> None:
+    ingest(here, [lait(tmp_path, "a.csv", row(202), row(203))], "lait", published_at=MAY)
+    (report,) = ingest(here, [lait(tmp_path, "b.csv", row(203), row(202))], "lait", published_at=JUNE)
+    assert (report.observations, report.unchanged, report.withdrawn) == (0, 2, 0)
+
+
+def test_a_change_of_label_alone_is_counted_and_not_an_event(here: Settings, tmp_path: Path) -> None:
+    ingest(here, [lait(tmp_path, "a.csv", row(year="2022 (Rev)"))], "lait", published_at=MAY)
+    (report,) = ingest(here, [lait(tmp_path, "b.csv", row(year="2022 (Final)"))], "lait", published_at=JUNE)
+    assert (report.observations, report.unchanged, report.relabelled) == (0, 1, 1)
+
+
+def test_provisional_and_revised_are_one_figure_of_two_statuses(here: Settings, tmp_path: Path) -> None:
+    ingest(here, [lait(tmp_path, "a.csv", row(year="2022 (Prov)"))], "lait", published_at=MAY)
+    (report,) = ingest(here, [lait(tmp_path, "b.csv", row(year="2022 (Rev)"))], "lait", published_at=JUNE)
+    assert report.observations == 1
+    assert len(values(here)) == 1
+    assert [e["obs_status"] for e in here.ledger().history("LAIT:InfMort", "camden")] == ["P", "A"]
+
+
+def test_figures_that_vanish_are_withdrawn_or_rolled_off(here: Settings, tmp_path: Path) -> None:
+    first = lait(tmp_path, "a.csv", row(202, year="2015"), row(202, year="2016"), row(203, year="2016"))
+    ingest(here, [first], "lait", published_at=MAY)
+    (report,) = ingest(here, [lait(tmp_path, "b.csv", row(202, year="2016"))], "lait", published_at=JUNE)
+    assert report.withdrawn_reasons == {"rolled_off": 1, "withdrawn": 1}
+    assert set(values(here)) == {"camden 2016"}
+    assert len(values(here, MAY)) == 3
+
+
+def test_a_quarantined_row_of_a_full_file_withdraws_its_figure(here: Settings, tmp_path: Path) -> None:
+    ingest(here, [lait(tmp_path, "a.csv", row(202), row(203))], "lait", published_at=MAY)
+    (report,) = ingest(here, [lait(tmp_path, "b.csv", row(202), row(203, -5))], "lait", published_at=JUNE)
+    assert (report.quarantined, report.withdrawn_reasons) == (1, {"quarantined": 1})
+    assert set(values(here)) == {"camden 2022"}
+    (refused,) = here.ledger().quarantine(report.batch)
+    assert refused["source_row"] == 3
+    assert refused["raw"]["Values"] == "-5"
+    assert refused["reasons"][0]["message"] == "value -5.0 is below 0.0, the least that can be true"
+
+
+def test_unknown_rows_are_quarantined_and_the_rest_goes_in(here: Settings, tmp_path: Path) -> None:
+    rows = [row(n) for n in range(202, 210)]
+    bad = [row(indicator="Nonsense"), row(999), row(year="0"), row(value="n/a")]
+    (report,) = ingest(here, [lait(tmp_path, "a.csv", *rows, *bad)], "lait", published_at=MAY)
+    assert (report.status, report.read, report.observations, report.quarantined) == (INGESTED, 12, 8, 4)
+
+
+def test_a_refused_file_is_kept_recorded_and_appends_no_figure(here: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_text("This,is,something,else\n1,2,3,4\n")
+    reports = ingest(here, [file], "lait", published_at=MAY)
+    assert reports[0].status == REFUSED
+    assert "not a file of collection lait" in str(failed(reports))
+    ledger = here.ledger()
+    (check,) = ledger.events("check_result")
+    assert check["payload"]["severity"] == "critical"
+    assert ledger.batch(1).kind == "rejected"
+    assert here.landing.path(reports[0].sha256).read_bytes() == file.read_bytes()
+    assert observations(ledger).height == 0
+
+
+def test_a_refused_file_is_recorded_once(here: Settings, tmp_path: Path) -> None:
+    file = tmp_path / "a.csv"
+    file.write_bytes(b"")
+    ingest(here, [file], "lait", published_at=MAY)
+    head = here.ledger().head()
+    assert ingest(here, [file], "lait", published_at=MAY)[0].status == REFUSED
+    assert here.ledger().head() == head
+
+
+def test_a_dry_run_reports_the_same_and_writes_nothing(here: Settings, tmp_path: Path) -> None:
+    ingest(here, [lait(tmp_path, "a.csv", row(202))], "lait", published_at=MAY)
+    head = here.ledger().head()
+    file = lait(tmp_path, "b.csv", row(202), row(203))
+    (dry,) = ingest(here, [file], "lait", published_at=JUNE, dry_run=True)
+    assert here.ledger().head() == head
+    (wet,) = ingest(here, [file], "lait", published_at=JUNE)
+    assert (dry.status, wet.status) == (DRY_RUN, INGESTED)
+    assert (
+        (dry.read, dry.observations, dry.unchanged)
+        == (wet.read, wet.observations, wet.unchanged)
+        == (2, 1, 1)
+    )
+
+
+def test_a_dry_run_needs_no_ledger(here: Settings, tmp_path: Path) -> None:
+    (report,) = ingest(here, [lait(tmp_path, "a.csv", row())], "lait", published_at=MAY, dry_run=True)
+    assert (report.status, report.observations) == (DRY_RUN, 1)
+    assert not here.warehouse.exists()
+
+
+def test_a_partial_file_replaces_what_it_is_complete_for(here: Settings, tmp_path: Path) -> None:
+    ingest(
+        here, [lait(tmp_path, "a.csv", row(202), row(203), row(203, year="2021"))], "lait", published_at=MAY
+    )
+    scope = {"kind": "named", "organisations": ["greenwich"], "periods": ["2022-01-01/P1Y"]}
+    file = lait(tmp_path, "b.csv", row(203, "-", indicator="Under18concep"))
+    (report,) = ingest(here, [file], "lait", published_at=JUNE, scope=scope)
+    assert report.withdrawn == 1
+    assert set(values(here)) == {"camden 2022", "greenwich 2021", "greenwich 2022"}
+    assert values(here)["greenwich 2022"] is None
+
+
+def test_a_void_takes_a_batch_back_and_is_itself_recorded(here: Settings, tmp_path: Path) -> None:
+    ingest(here, [lait(tmp_path, "a.csv", row(value=1))], "lait", published_at=MAY)
+    (wrong,) = ingest(here, [lait(tmp_path, "b.csv", row(value=2))], "lait", published_at=JUNE)
+    before = here.ledger().head().position
+    void(here, wrong.batch or 0, "the wrong file")
+    assert values(here)["camden 2022"] == 1.0
+    assert values(here, as_recorded=before)["camden 2022"] == 2.0
+    (event,) = here.ledger().events("batch_voided")
+    assert (event["reason"], event["payload"]) == ("the wrong file", {"batch": 2})
+    assert ingest(here, [tmp_path / "b.csv"], "lait", published_at=JUNE)[0].status == INGESTED
+
+
+def test_only_a_standing_vintage_can_be_voided(here: Settings, tmp_path: Path) -> None:
+    ingest(here, [lait(tmp_path, "a.csv", row())], "lait", published_at=MAY)
+    void(here, 1, "a mistake")
+    with pytest.raises(LedgerError, match="was voided by batch 2"):
+        void(here, 1, "again")
+    with pytest.raises(LedgerError, match="is a void, and only a vintage"):
+        void(here, 2, "no")
+
+
+def test_several_files_need_a_time_each(here: Settings, tmp_path: Path) -> None:
+    files = [lait(tmp_path, f"{n}.csv", row(value=n)) for n in (1, 2)]
+    with pytest.raises(InputError, match="nothing says when each was published"):
+        ingest(here, files, "lait")
+    with pytest.raises(InputError, match=r"releases\.csv: no publish time for 2\.csv"):
+        (tmp_path / "releases.csv").write_text("file,published_at\n1.csv,2025-05-01\n")
+        ingest(here, files, "lait", releases=tmp_path / "releases.csv")
+    (tmp_path / "releases.csv").write_text(
+        "file,published_at\n1.csv,2025-06-01\n2.csv,2025-05-01T09:30+01:00\n"
+    )
+    reports = ingest(here, files, "lait", releases=tmp_path / "releases.csv")
+    assert [(r.file, r.published_at) for r in reports] == [
+        ("2.csv", "2025-05-01T08:30:00Z"),
+        ("1.csv", "2025-06-01T00:00:00Z"),
+    ]
+
+
+def test_a_file_from_the_future_is_refused(here: Settings, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="lies in the future"):
+        ingest(here, [lait(tmp_path, "a.csv", row())], "lait", published_at=parse_time("2999-01-01"))
+
+
+def test_a_missing_file_founds_no_ledger(here: Settings, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such file"):
+        ingest(here, [tmp_path / "nowhere.csv"], "lait", published_at=MAY)
+    assert not here.warehouse.exists()
+
+
+def test_a_production_ledger_refuses_the_simulated_collection(here: Settings, tmp_path: Path) -> None:
+    ingest(here, [lait(tmp_path, "a.csv", row())], "lait", published_at=MAY)
+    file = tmp_path / "s.csv"
+    file.write_text(
+        "indicator,organisation,period,value,numerator,denominator,status\nLAIT:InfMort,001,2022,1,,,\n"
+    )
+    with pytest.raises(LedgerError, match="refuses simulated"):
+        ingest(here, [file], "simulated", published_at=MAY)
+
+
+def test_the_2002_facts_become_judgements_and_ratings(here: Settings, shared_data: Path) -> None:
+    file = shared_data / "facts" / "published_ratings.csv"
+    (ratings,) = ingest(here, [file], "published_ratings")
+    (judgements,) = ingest(here, [file], "judgements")
+    assert (ratings.read, ratings.observations) == (151, 151)
+    assert judgements.out_of_scope_reasons == {"no judgement given": 99}
+    event = next(e for e in here.ledger().events("judgement") if e["organisation"] == "walsall")
+    assert (event["payload"]["service"], event["payload"]["judgement"], event["payload"]["round"]) == (
+        "children",
+        "no",
+        "2002-05",
+    )
+    assert event["published_at"] == parse_time("2002-05-30")
+
+
+cells = st.one_of(
+    st.sampled_from(["-", "", "3.5", "-1", "1e309", "NaN", "c", "1,2"]),
+    st.floats(0, 1000).map(str),
+    st.text(st.characters(blacklist_characters='\r\n,"\x00', blacklist_categories=("Cs",)), max_size=6),
+)
+lines = st.tuples(
+    st.sampled_from(["InfMort", "Under18concep", "Nonsense"]),
+    st.sampled_from(["2021", "2022", "2022 (prov)", "0", "next year"]),
+    st.sampled_from([202, 203, 204, 970, 999]),
+    cells,
+)
+
+
+@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@given(files=st.lists(st.lists(lines, min_size=1, max_size=12), min_size=1, max_size=3))
+def test_every_row_read_goes_somewhere(files: list, tmp_path_factory: pytest.TempPathFactory) -> None:
+    directory = tmp_path_factory.mktemp("conservation")
+    here = settings(directory / "warehouse")
+    for number, rows in enumerate(files, start=1):
+        file = lait(directory, f"{number}.csv", *(row(c, v, y, i) for i, y, c, v in rows))
+        (report,) = ingest(here, [file], "lait", published_at=number)
+        assert report.read == len(rows)
+        if report.status != REFUSED:
+            total = report.observations + report.unchanged + report.quarantined + report.out_of_scope
+            assert total == report.read
+            assert len(here.ledger().quarantine(report.batch)) == report.quarantined
+            assert (
+                json.loads(json.dumps(here.ledger().batch(report.batch or 0).counts))["read"] == report.read
+            )
