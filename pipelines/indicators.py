@@ -206,12 +206,7 @@ def _digests(figures: pl.DataFrame) -> dict[str, str]:
 def _against_calendar(figures: pl.DataFrame, catalogue: Catalogue, at: KnownAt) -> dict[str, dict[str, Any]]:
     """Freshness of each indicator: of its newest period, and of each council that exists on the day."""
     day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at.as_published)).date()
-    councils = catalogue.organisation_frame().filter(
-        pl.col("kind") == (SIMULATED if at.simulated else "council"),
-        pl.col("opened").is_null() | (pl.col("opened") <= day),
-        pl.col("closed").is_null() | (pl.col("closed") >= day),
-    )
-    councils = councils.select(organisation="id")
+    councils = catalogue.existing([SIMULATED if at.simulated else "council"], day).select(organisation="id")
     codes = pl.DataFrame({"indicator": [i.code for i in catalogue.core()]})
     theirs = figures.join(councils, on="organisation", how="semi")
     each = freshness(

@@ -299,7 +299,7 @@ def _check_events(base: NewBatch, checks: Sequence[CheckResult]) -> list[dict[st
 
 
 def _quarantine(rows: pl.DataFrame, validation: Validation) -> pl.DataFrame:
-    """Refused rows as the quarantine table keeps them: key as far as understood, all reasons, the row as printed."""
+    """Refused rows as the quarantine table keeps them: key, all reasons, the row as printed."""
     refused = validation.rows.filter(pl.col("reasons").is_not_null())
     printed = refused.select("source_row").join(
         rows, left_on="source_row", right_on=ROW, how="left", maintain_order="left"
@@ -388,7 +388,7 @@ def _compare(
 def _append_facts(
     ledger: Ledger | None, base: NewBatch, kind: Collection, rows: pl.DataFrame, checked: _Checked
 ) -> IngestReport:
-    """Judgements and published ratings: every accepted row is an event, or one event per filled judgement cell."""
+    """Judgements and published ratings: an event for each accepted row, or each judgement cell of it."""
     times = dict(zip(rows[ROW].to_list(), _row_times(kind, rows), strict=True))
     printed = {row[ROW]: row for row in rows.iter_rows(named=True)}
     events: list[dict[str, Any]] = []

@@ -115,7 +115,7 @@ def read_inputs(
     recorded = max((b.last_position for b in batches), default=0)
     judgements = _judgements(ledger, as_published, recorded) if method.recorded else _no_judgements()
     known_round = _round(method, judgements, round)
-    organisations = _population(catalogue, kinds, _day_of(method, as_published, known_round))
+    organisations = catalogue.existing(kinds, _day_of(method, as_published, known_round))
     judgements = judgements.join(organisations, left_on="organisation", right_on="id", how="semi")
     scope = pl.DataFrame(
         [
@@ -176,14 +176,6 @@ def _day_of(method: Method, as_published: int, round: str | None) -> date:
         return method.judgements.rounds[round]
     day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=as_published)).date()
     return min(day, method.effective_to or day)
-
-
-def _population(catalogue: Catalogue, kinds: Sequence[str], day: date) -> pl.DataFrame:
-    return catalogue.organisation_frame().filter(
-        pl.col("kind").is_in(kinds),
-        pl.col("opened").is_null() | (pl.col("opened") <= day),
-        pl.col("closed").is_null() | (pl.col("closed") >= day),
-    )
 
 
 def _no_judgements() -> pl.DataFrame:

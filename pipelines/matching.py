@@ -59,7 +59,8 @@ def fact_frame(events: Iterable[dict[str, Any]], *said: str) -> pl.DataFrame:
         said: the names of their payload that become columns.
 
     Returns:
-        organisation, the columns asked for (text), published_at (microseconds UTC), position, batch, source_row.
+        organisation, the columns asked for (text), published_at (microseconds UTC), position, batch,
+        source_row.
     """
     placed = ("published_at", "position", "batch", "source_row")
     rows = [

@@ -32,7 +32,7 @@ class Release:
 
 
 def parse_time(text: str, *, file: str | None = None, row: int | None = None) -> int:
-    """A time as a person writes it, in microseconds UTC. A bare date means 00:00 UTC, as does a time without zone.
+    """A time as a person writes it, in microseconds UTC; without a zone it is UTC, a bare date is 00:00.
 
     Raises:
         InputError: it is not an ISO 8601 date or time.

@@ -1,7 +1,7 @@
 """Void: taking back a vintage that was our own mistake.
 
 Here: the void event and the repairs that later files then need, in one batch.
-Not here: which repairs (warehouse/vintages.py); a supplier's own withdrawal, which is a vintage like any other.
+Not here: which repairs (warehouse/vintages.py); a supplier's own withdrawal, a vintage like any other.
 """
 
 from __future__ import annotations

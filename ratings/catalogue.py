@@ -237,6 +237,14 @@ class Catalogue:
             },
         )
 
+    def existing(self, kinds: Iterable[str], day: date) -> pl.DataFrame:
+        """The organisations of some kinds that existed on a day; columns as `organisation_frame`."""
+        return self.organisation_frame().filter(
+            pl.col("kind").is_in(list(kinds)),
+            pl.col("opened").is_null() | (pl.col("opened") <= day),
+            pl.col("closed").is_null() | (pl.col("closed") >= day),
+        )
+
     def code_frame(self, scheme: str, at: date | None = None) -> pl.DataFrame:
         """One row per code of a scheme, to join rows of a file on.
 

@@ -60,7 +60,7 @@ def new_ledger(tmp_path: Path, founded: dict[str, Path]) -> Callable[..., Ledger
 
 @pytest.fixture(scope="session")
 def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """URL of a real PostgreSQL server: the one given by STARLEDGER_TEST_DATABASE_URL, else one started here."""
+    """URL of a real PostgreSQL server: that of STARLEDGER_TEST_DATABASE_URL, else one started here."""
     if given := os.environ.get("STARLEDGER_TEST_DATABASE_URL"):
         yield given
         return

@@ -120,7 +120,7 @@ def _gx_version() -> str:
 
 @cache
 def _whole_batch() -> Any:
-    """The batch definition that every data frame is handed to; one context a process, for each makes directories."""
+    """What every data frame is handed to; one context a process, for each makes directories."""
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
@@ -138,7 +138,8 @@ def _validate(rows: pl.DataFrame, rules: Sequence[Rule]) -> Validation:
     for rule in rules:
         if counted.get(rule.name, 0) != counts.get(rule.name, 0):
             raise RuntimeError(
-                f"check {rule.name}: Great Expectations counts {counted[rule.name]} rows, the mask {counts[rule.name]}"
+                f"check {rule.name}: Great Expectations counts {counted[rule.name]} rows,"
+                f" the mask {counts[rule.name]}"
             )
     results = [
         CheckResult(
@@ -157,7 +158,8 @@ def _validate(rows: pl.DataFrame, rules: Sequence[Rule]) -> Validation:
     )
     share = refused.height / looked_at.height if looked_at.height else 0.0
     message = (
-        f"{refused.height:,} of {looked_at.height:,} rows would be refused, first: {json.loads(refused['reasons'][0])[0]['message']}"
+        f"{refused.height:,} of {looked_at.height:,} rows would be refused,"
+        f" first: {json.loads(refused['reasons'][0])[0]['message']}"
         if share > REFUSED_SHARE
         else ""
     )

@@ -24,8 +24,11 @@ from warehouse.database import SCHEMA_REVISION, Database
 
 PRODUCTION, DEMONSTRATION = "production", "demonstration"
 EVENT_TYPES = frozenset(
-    ["observation", "withdrawal", "check_result", "definition", "judgement", "published_rating", "evidence", "snapshot_built", "release", "decision", "query", "case", "batch_voided"]
-)
+    {
+        "observation", "withdrawal", "check_result", "definition", "judgement", "published_rating",
+        "evidence", "snapshot_built", "release", "decision", "query", "case", "batch_voided",
+    }
+)  # fmt: skip
 EVENT_SCHEMA = schema.frame_schema(schema.event)
 QUARANTINE_SCHEMA = schema.frame_schema(schema.quarantine)
 
@@ -93,7 +96,7 @@ class Batch(NewBatch):
 
 
 def vintage_identity(collection: str, published_at: int, file_sha256: str, definitions_sha256: str) -> str:
-    """What makes two vintages the same: collection, publish time, bytes, and the definitions they are read with."""
+    """What makes two vintages the same: collection, publish time, bytes, definitions they are read with."""
     return sha256_hex("\n".join([collection, str(published_at), file_sha256, definitions_sha256]).encode())
 
 
@@ -123,7 +126,7 @@ class Ledger:
         if not database.exists():
             raise LedgerError(
                 f"there is no ledger at {database.url.render_as_string(hide_password=True)}",
-                hint="run `starledger ingest` or `starledger demo` to found one, or name another with --warehouse",
+                hint="run `starledger ingest` or `starledger demo` to found one, or name another --warehouse",
             )
         revision = database.revision()
         if revision is None or revision > SCHEMA_REVISION:
@@ -190,7 +193,7 @@ class Ledger:
 
         Raises:
             ConflictError: the log has grown since `expected_position`.
-            LedgerError: the batch is empty, holds figures that are not numbers, or is simulated in production.
+            LedgerError: the batch is empty, holds what is not a number, or is simulated in production.
         """
         self._admit(new, events)
         with self.database.write() as connection:
@@ -334,7 +337,7 @@ class Ledger:
             return [_parsed(row._asdict()) for row in connection.execute(query.order_by(table.c.position))]
 
     def quarantine(self, batch: int | None = None) -> list[dict[str, Any]]:
-        """Refused rows, of one batch or all: batch, source_row, what was known of the key, reasons, raw text."""
+        """Refused rows, of one batch or all: batch, source_row, key as far as known, reasons, raw text."""
         table = schema.quarantine
         query = select(table).order_by(table.c.batch, table.c.source_row)
         if batch is not None:

@@ -16,8 +16,8 @@ def facts(
 ) -> list[dict[str, Any]]:
     """Events of one type that stand.
 
-    A file of facts carries a date per row, so a row is known from its own date on; and a file that replaces its
-    whole collection takes the place of every earlier one of it.
+    A file of facts carries a date per row, so a row is known from its own date on; and a file that replaces
+    its whole collection takes the place of every earlier one of it.
 
     Args:
         ledger: where to read.

@@ -255,7 +255,7 @@ def _figures(keys: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
 
 
 def _said_by(vintage: Batch, keys: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """What a vintage said of some keys: outright, or by replacing a scope in which it left the state as it was."""
+    """What a vintage said of some keys: outright, or by leaving the state of its scope as it was."""
     at = vintage.published_at or 0
     outright = events.filter(pl.col("stated_by") == vintage.id)
     by_then = events.filter(

@@ -3,8 +3,8 @@
 Here: the one entry point, and how errors end a command; one file for each group of commands beside it.
 Not here: the work itself (pipelines, audit), and Dagster, which no command starts.
 
-Libraries that take long to import (Polars, SQLAlchemy, Great Expectations) are imported by the commands that use
-them, so that `--help` answers at once.
+Libraries that take long to import (Polars, SQLAlchemy, Great Expectations) are imported by the commands that
+use them, so that `--help` answers at once.
 """
 
 from __future__ import annotations

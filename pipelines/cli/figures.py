@@ -1,8 +1,8 @@
 """Commands that show figures: observations, freshness, trace.
 
 Here: their arguments and what they print.
-Not here: what was known when (warehouse/observations.py), what is out of date (ratings/freshness.py), how a star
-is taken apart (audit/trace.py).
+Not here: what was known when (warehouse/observations.py), what is out of date (ratings/freshness.py), how a
+    star is taken apart (audit/trace.py).
 """
 
 from __future__ import annotations
@@ -90,7 +90,11 @@ def trace(
     organisation: Annotated[str, typer.Argument(help="Its id, name, or a code of any scheme.")],
     indicator: Annotated[str | None, typer.Option(metavar="I", help="Only this indicator.")] = None,
     snapshot: Annotated[
-        str | None, typer.Option(metavar="ID", help="In which snapshot. Default: straight from the ledger.")
+        str | None,
+        typer.Option(
+            metavar="ID",
+            help="In which snapshot. Default: the released one, else the newest that fits, else the ledger.",
+        ),
     ] = None,
     warehouse: Warehouse = None,
     database_url: DatabaseUrl = None,

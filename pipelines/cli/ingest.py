@@ -29,7 +29,10 @@ if TYPE_CHECKING:
     from pipelines.ingest_report import IngestReport
 
 quarantine = typer.Typer(help="Rows that were refused, with all reasons.", no_args_is_help=True)
-_SHOWN = ["file", "status", "batch", "read", "observations", "unchanged", "quarantined", "out_of_scope", "withdrawn", "warnings"]  # fmt: skip
+_SHOWN = [
+    "file", "status", "batch", "read", "observations", "unchanged", "quarantined", "out_of_scope", "withdrawn",
+    "warnings",
+]  # fmt: skip
 
 
 def register(app: typer.Typer) -> None:
@@ -53,8 +56,8 @@ def ingest(
         str | None,
         typer.Option(
             metavar="SCOPE",
-            help="What the file replaces: full, overlay, or names such as 'periods=2020-04-01/P1Y;organisations=leeds,kent'."
-            " Default: as the collection says.",
+            help="What the file replaces: full, overlay, or names such as"
+            " 'periods=2020-04-01/P1Y;organisations=leeds,kent'. Default: as the collection says.",
         ),
     ] = None,
     supplier: Annotated[
@@ -71,8 +74,8 @@ def ingest(
 ) -> None:
     """Land files, check them, and append what changed as events.
 
-    The same release twice is recognised and appends nothing. Refused rows go to quarantine and the rest goes in;
-    a refused file is kept and recorded, and the command ends with an error.
+    The same release twice is recognised and appends nothing. Refused rows go to quarantine and the rest goes
+    in; a refused file is kept and recorded, and the command ends with an error.
     """
     from pipelines.ingest import ingest as run
     from pipelines.ingest_report import failed
@@ -99,15 +102,16 @@ def ingest(
 
 
 def _print_reports(reports: list[IngestReport]) -> None:
+    from pipelines.ingest_report import REFUSED
+
     print_table("Ingested", [asdict(report) for report in reports], _SHOWN)
     for report in reports:
-        if report.message:
+        if report.message and report.status != REFUSED:
             print(f"{report.file}: {report.message}")
         for check in report.checks:
-            if not check["success"] and check["check"] != "file_readable":
-                print(
-                    f"{report.file}: {check['severity']}: {check['check']}: {check['failed']:,} rows, such as {check['message']}"
-                )
+            if not check["success"] and report.status != REFUSED:
+                found = f"{check['severity']}: {check['check']}: {check['failed']:,} rows"
+                print(f"{report.file}: {found}, such as {check['message']}")
         if report.quarantined and report.batch:
             print(f"{report.file}: see the refused rows with `starledger quarantine show {report.batch}`")
 

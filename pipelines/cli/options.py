@@ -75,6 +75,8 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence
     from rich.markup import escape
     from rich.table import Table
 
+    # A pipe has no width of its own; 80 columns would cut the numbers apart.
+    console = Console() if sys.stdout.isatty() else Console(width=160)
     table = Table(title=escape(title), title_justify="left", box=box.SIMPLE_HEAD)
     names = list(columns or (rows[0] if rows else []))
     for name in names:
@@ -82,7 +84,7 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence
         table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(_cell(row[name])) for name in names))
-    Console().print(table)
+    console.print(table)
 
 
 def _cell(value: Any) -> str:

@@ -49,13 +49,12 @@ def show(
     if as_json:
         print_json(found.manifest)
         return
-    manifest = found.manifest
+    manifest, method = found.manifest, found.manifest["method"]
     print(f"{found.id}: {manifest['label']}")
+    print(f"  method {method['id']} {method['version']} ({method['status']})")
     print(
-        f"  method {manifest['method']['id']} {manifest['method']['version']} ({manifest['method']['status']})"
-    )
-    print(
-        f"  as published {manifest['as_published']}, as recorded {manifest['as_recorded']}, by {manifest['code_version']}"
+        f"  as published {manifest['as_published']}, as recorded {manifest['as_recorded']},"
+        f" by {manifest['code_version']}"
     )
     rows = [
         {"table": name, "rows": table["rows"], "digest": table["digest"]}

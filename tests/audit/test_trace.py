@@ -11,10 +11,10 @@ import pytest
 
 from audit.trace import lines, trace
 from pipelines.ingest import ingest
-from pipelines.void import void
 from pipelines.publish import release
 from pipelines.rate import build
 from pipelines.settings import Settings
+from pipelines.void import void
 from ratings.errors import NotFoundError, SnapshotError
 from tests.made_ledgers import MEASURE, OUT, simulated_warehouse, some_figures, warehouse
 from warehouse.snapshot_manifest import microseconds

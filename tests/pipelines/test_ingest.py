@@ -209,8 +209,8 @@ def test_several_files_need_a_time_each(here: Settings, tmp_path: Path) -> None:
     files = [lait(tmp_path, f"{n}.csv", row(value=n)) for n in (1, 2)]
     with pytest.raises(InputError, match="nothing says when each was published"):
         ingest(here, files, "lait")
+    (tmp_path / "releases.csv").write_text("file,published_at\n1.csv,2025-05-01\n")
     with pytest.raises(InputError, match=r"releases\.csv: no publish time for 2\.csv"):
-        (tmp_path / "releases.csv").write_text("file,published_at\n1.csv,2025-05-01\n")
         ingest(here, files, "lait", releases=tmp_path / "releases.csv")
     (tmp_path / "releases.csv").write_text(
         "file,published_at\n1.csv,2025-06-01\n2.csv,2025-05-01T09:30+01:00\n"

@@ -10,7 +10,6 @@ import pytest
 from pipelines import received
 from pipelines.indicators import known_at
 from pipelines.ingest import ingest
-from pipelines.void import void
 from pipelines.received import conservation, received_by_indicator
 from pipelines.settings import Settings, settings
 from pipelines.simulate import SimulatedFile, simulate

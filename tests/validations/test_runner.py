@@ -1,4 +1,4 @@
-"""What is accepted, flagged, quarantined or refused - counted by Great Expectations, found by our own masks."""
+"""What is accepted, flagged, quarantined or refused: Great Expectations counts, our own masks find."""
 
 from __future__ import annotations
 
@@ -97,10 +97,8 @@ def test_a_file_of_mostly_bad_rows_is_refused_as_a_whole() -> None:
     validation = validate(("Nonsense", "001", "2022", "1", None, None), GOOD, padding=0)
     assert validation.refusal is None, "half is not most"
     validation = validate(*[("Nonsense", "001", "2022", "1", None, None)] * 2, GOOD, padding=0)
-    assert (
-        validation.refusal
-        == "2 of 3 rows would be refused, first: unknown indicator Nonsense: neither in the catalogue nor in the collection's dictionary"
-    )
+    assert validation.refusal is not None
+    assert validation.refusal.startswith("2 of 3 rows would be refused, first: unknown indicator Nonsense")
     assert not result(validation, "most_rows_accepted").success
 
 

@@ -26,8 +26,11 @@ def append_and_read(url: str, actor: str, failures: multiprocessing.Queue[str]) 
     def work(number: int) -> None:
         try:
             for n in range(ROUNDS):
-                row = {"type": "observation", "schema_version": 1, "collection": "c", "indicator": f"{actor}-{number}",
-                       "organisation": "o", "period": "2020-01-01/P1Y", "value": float(n), "published_at": 1}  # fmt: skip
+                row = {
+                    "type": "observation", "schema_version": 1, "collection": "c", "organisation": "o",
+                    "indicator": f"{actor}-{number}", "period": "2020-01-01/P1Y", "value": float(n),
+                    "published_at": 1,
+                }  # fmt: skip
                 ledger.append(
                     NewBatch("vintage", actor, "0", collection="c", published_at=1), event_frame([row])
                 )

@@ -73,11 +73,16 @@ def test_an_append_behind_the_head_is_refused_and_leaves_nothing(ledger: Ledger)
 
 
 def test_a_batch_that_fails_half_way_leaves_nothing(ledger: Ledger) -> None:
-    twice_the_same_row = pl.DataFrame(
-        {"source_row": [2, 2], "indicator": [None, None], "organisation": [None, None], "period": [None, None],
-         "reasons": ["[]", "[]"], "raw": ["{}", "{}"]},
-        schema={n: t for n, t in schema.frame_schema(schema.quarantine).items() if n != "batch"},
-    )  # fmt: skip
+    refused = {
+        "source_row": 2,
+        "indicator": None,
+        "organisation": None,
+        "period": None,
+        "reasons": "[]",
+        "raw": "{}",
+    }
+    columns = {n: t for n, t in schema.frame_schema(schema.quarantine).items() if n != "batch"}
+    twice_the_same_row = pl.DataFrame([refused, refused], schema=columns)
     with pytest.raises((DatabaseError, LedgerError), match=r"(?i)unique"):
         ledger.append(vintage(), event_frame([figure()]), twice_the_same_row)
     assert ledger.head().position == 0

@@ -1,1 +1,1 @@
-"""Migrations: how the ledger's tables came to be, one numbered step each; run by warehouse.database.upgrade."""
+"""Migrations: how the ledger's tables came to be, one numbered step each; run by Database.upgrade."""
