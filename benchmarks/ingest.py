@@ -32,7 +32,7 @@ def main() -> None:
     directory = Path(sys.argv[1]) if len(sys.argv) > 1 else DEFAULT
     if not (directory / "releases.csv").is_file():
         sys.exit(
-            f"no releases.csv in {directory}; name a directory with real LAIT files: make bench-ingest ARGS=DIR"
+            f"no releases.csv in {directory}; name a directory with LAIT files: make bench-ingest ARGS=DIR"
         )
     print(describe())
     started = time.perf_counter()

@@ -64,7 +64,11 @@ def read_figures(
 
 
 def read_organisations(rows: pl.DataFrame, collection: Collection, catalogue: Catalogue) -> pl.DataFrame:
-    """The part of `read_figures` that facts need: `source_row`, `out_of_scope`, `organisation_code`, `organisation`."""
+    """The part of `read_figures` that facts need.
+
+    Returns:
+        `source_row`, `out_of_scope`, `organisation_code`, `organisation`; in the order of `rows`.
+    """
     read = rows.select(
         pl.col("row").alias("source_row"),
         _out_of_scope(collection),
@@ -215,8 +219,8 @@ def _values(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
         pl.col("marker_conf").alias("conf_status"),
         fault.alias("value_fault"),
     ).drop(
-        "marker", "marker_status", "marker_conf", "value_printed", "numerator_printed", "denominator_printed", "status_printed",
-        "period_status", "period_rule",
+        "marker", "marker_status", "marker_conf", "value_printed", "numerator_printed",
+        "denominator_printed", "status_printed", "period_status", "period_rule",
     )  # fmt: skip
 
 

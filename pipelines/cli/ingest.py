@@ -30,8 +30,8 @@ if TYPE_CHECKING:
 
 quarantine = typer.Typer(help="Rows that were refused, with all reasons.", no_args_is_help=True)
 _SHOWN = [
-    "file", "status", "batch", "read", "observations", "unchanged", "quarantined", "out_of_scope", "withdrawn",
-    "warnings",
+    "file", "status", "batch", "read", "observations", "unchanged", "quarantined", "out_of_scope",
+    "withdrawn", "warnings",
 ]  # fmt: skip
 
 
