@@ -57,7 +57,7 @@ class Sources:
         source: dict[str, Any] = {
             "batch": _batch(batch),
             "file": None,
-            "sheet": collection.file.sheet if collection else None,
+            "sheet": None,  # no collection comes as a workbook yet
             "row": event["source_row"],
             "cells": cells,
             "problem": None,

@@ -128,7 +128,7 @@ def _source(depth: int, event: int, source: dict[str, Any], told: set[str]) -> I
     batch, file = source["batch"], source["file"]
     yield (
         depth,
-        f"event {event} of batch {batch['id']}: published {_day(batch['published_at'])} "
+        f"event {event} of batch {batch['id']}: file published {_day(batch['published_at'])} "
         f"({batch['published_basis']}), recorded {_day(batch['recorded_at'])} by {batch['actor']}",
     )
     if file is None:

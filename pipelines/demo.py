@@ -254,6 +254,8 @@ def _say_age_of_a1(stage: _Stage) -> None:
 def _next_commands(stage: _Stage, published: SnapshotRef, simulated: SnapshotRef) -> None:
     """Three commands that work on what is there now."""
     where = f"--warehouse {shlex.quote(path_here(stage.settings.warehouse))}"
+    if not stage.settings.database_url.startswith("sqlite"):
+        where += f" --database-url {shlex.quote(stage.settings.database_url)}"
     stage.title("[bold]What to try next[/]")
     for why, command in (
         (
@@ -265,7 +267,13 @@ def _next_commands(stage: _Stage, published: SnapshotRef, simulated: SnapshotRef
     ):
         stage.say(f"[dim]# {why}[/]")
         # Soft wrapping: a command must stay one line to be copied.
-        stage.console.print(escape(f"starledger {command}"), soft_wrap=True, highlight=False)
+        stage.console.print(escape(f"{_program()} {command}"), soft_wrap=True, highlight=False)
+
+
+def _program() -> str:
+    """The program as this shell can call it: by its path where it was called by one."""
+    called = Path(sys.argv[0])
+    return str(called) if called.name == "starledger" and not called.is_absolute() else "starledger"
 
 
 def _example(snapshot: SnapshotRef) -> str:

@@ -16,7 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from pipelines.definitions import adopt
-from pipelines.inputs import SIMULATED
+from pipelines.inputs import SIMULATED, input_collections
 from pipelines.rate import input_position, start_of_today
 from pipelines.settings import Settings
 from ratings.calendar import expected_period
@@ -118,15 +118,19 @@ def known_at(
         MethodError: there is no such method, or it is faulty.
     """
     ledger = settings.ledger()
-    definitions = adopt(settings, ledger, load_method(method_id), load_catalogue(), method_id)
+    method, catalogue = load_method(method_id), load_catalogue()
+    definitions = adopt(settings, ledger, method, catalogue, method_id)
     head = ledger.head().position if as_recorded is None else as_recorded
-    recorded = input_position(ledger, definitions) if as_recorded is None else as_recorded
     releases = [
         b.published_at or 0
-        for b in ledger.batches(SIMULATED, "vintage", as_recorded=recorded)
+        for b in ledger.batches(SIMULATED, "vintage", as_recorded=head)
         if b.voided_by is None
     ]
     invented = bool(releases) if simulated is None else simulated
+    recorded = as_recorded
+    if recorded is None:
+        collections = input_collections(method, catalogue, simulated=invented)
+        recorded = input_position(ledger, collections, definitions)
     if as_published is None:
         as_published = max(releases) if invented and releases else start_of_today()
     return KnownAt(as_published, recorded, head, invented)
@@ -176,7 +180,7 @@ def _figures(ledger: Ledger, catalogue: Catalogue, at: KnownAt) -> pl.DataFrame:
         schema={"indicator": pl.String, "collection": pl.String},
         orient="row",
     )
-    events = timeline(ledger, scope["collection"].unique().to_list(), at.as_recorded)
+    events = timeline(ledger, scope["collection"].unique().to_list(), at.head)
     events = events.join(scope.cast(pl.Categorical()), on=["indicator", "collection"], how="semi")
     return state(events, at.as_published).select(FIGURE).cast({pl.Categorical: pl.String})
 

@@ -21,6 +21,7 @@ from pipelines.void import RETRIES
 from ratings.catalogue import load_catalogue
 from ratings.collections import Collection, load_collection
 from ratings.errors import InputError, LedgerError
+from ratings.periods import period_bounds
 from ratings.reading import read_figures, read_organisations
 from validations.runner import CheckResult, Validation, refusal, validate_facts, validate_figures
 from warehouse.canonical import canonical_json
@@ -119,6 +120,8 @@ def ingest(
             file=late.path.name,
             hint="give the time at which the file was published",
         )
+    if scope:
+        scope = _resolved(scope)
     ledger = _open(settings, kind, dry_run=dry_run)
     if ledger and not dry_run:
         adopt_collection(settings, ledger, kind)
@@ -127,6 +130,24 @@ def ingest(
         progress(f"{number} of {len(found)}: {release.path.name}")
         reports.append(_ingest_one(settings, ledger, kind, release, scope, supplier, reason, dry_run=dry_run))
     return reports
+
+
+def _resolved(scope: dict[str, Any]) -> dict[str, Any]:
+    """A scope whose every name is known: a misspelt one would silently replace nothing.
+
+    Raises:
+        NotFoundError: an organisation or indicator is not known.
+        InputError: a period is not canonical.
+    """
+    catalogue = load_catalogue()
+    known = dict(scope)
+    if "organisations" in scope:
+        known["organisations"] = sorted(catalogue.resolve(name).id for name in scope["organisations"])
+    if "indicators" in scope:
+        known["indicators"] = sorted(catalogue.indicator(code).code for code in scope["indicators"])
+    for period in scope.get("periods", []):
+        period_bounds(period)
+    return known
 
 
 def _open(settings: Settings, kind: Collection, *, dry_run: bool) -> Ledger | None:
@@ -255,7 +276,9 @@ def _known(name: str, known: Batch) -> IngestReport:
         status=KNOWN,
         batch=known.id,
         read=known.rows_read,
-        unchanged=known.rows_read,
+        unchanged=known.rows_read - known.counts["quarantined"] - known.counts["out_of_scope"],
+        quarantined=known.counts["quarantined"],
+        out_of_scope=known.counts["out_of_scope"],
         sha256=known.file_sha256 or "",
         published_at=format_time(known.published_at or 0),
         message=f"this release is already known as batch {known.id}; nothing was appended",

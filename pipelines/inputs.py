@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 import polars as pl
 
 from ratings.catalogue import Catalogue
+from ratings.collections import list_collections
 from ratings.errors import MethodError, NotFoundError
 from ratings.methods import Method
 from warehouse import schema
@@ -76,6 +77,22 @@ class Inputs:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.as_published)).date()
 
 
+def rated_from(method: Method, catalogue: Catalogue, *, simulated: bool) -> dict[str, str]:
+    """The collection that each indicator a method looks at is rated from, by code."""
+    found = {
+        i.code: SIMULATED if simulated else i.collection
+        for i in catalogue.indicators.values()
+        if method.in_scope(i)
+    }
+    return {code: collection for code, collection in found.items() if collection}
+
+
+def input_collections(method: Method, catalogue: Catalogue, *, simulated: bool) -> set[str]:
+    """Every collection that a method reads: of figures, and of recorded judgements where it has them."""
+    recorded = {c.id for c in list_collections() if c.event == "judgement"} if method.recorded else set()
+    return recorded | set(rated_from(method, catalogue, simulated=simulated).values())
+
+
 def read_inputs(
     ledger: Ledger,
     method: Method,
@@ -117,17 +134,10 @@ def read_inputs(
     known_round = _round(method, judgements, round)
     organisations = catalogue.existing(kinds, _day_of(method, as_published, known_round))
     judgements = judgements.join(organisations, left_on="organisation", right_on="id", how="semi")
-    scope = pl.DataFrame(
-        [
-            (i.code, SIMULATED if simulated else i.collection)
-            for i in catalogue.indicators.values()
-            if method.in_scope(i)
-        ],
-        schema={"indicator": pl.String, "collection": pl.String},
-        orient="row",
-    ).filter(pl.col("collection") != "")
-    collections = scope["collection"].unique().to_list()
-    events = timeline(ledger, collections, recorded).filter(pl.col("published_at") <= as_published)
+    rated = rated_from(method, catalogue, simulated=simulated)
+    scope = pl.DataFrame({"indicator": list(rated), "collection": list(rated.values())})
+    collections = sorted(set(rated.values()))
+    events = timeline(ledger, collections, recorded, as_published=as_published)
     scope = scope.cast({pl.String: pl.Categorical})
     population = organisations.select(pl.col("id").cast(pl.Categorical).alias("organisation"))
     events = events.join(scope, on=["indicator", "collection"], how="semi")

@@ -23,7 +23,7 @@ from warehouse.event_log import now
 from warehouse.observations import observations
 
 SIMULATED = "simulated"
-_WORST_FIRST = ["missing", "out_of_date", "due", "fresh", "discontinued"]
+_WORST_FIRST = ["out_of_date", "missing", "due", "fresh", "discontinued"]
 
 
 def observations_table(figures: pl.DataFrame) -> pl.DataFrame:
@@ -83,12 +83,19 @@ def write_observations(
         LedgerError: there is no ledger, or the file cannot be written.
     """
     load_collection(collection)
-    known = observations(settings.ledger(), [collection], as_published=as_published, as_recorded=as_recorded)
+    ledger = settings.ledger()
+    if not ledger.batches(collection, "vintage"):
+        raise NotFoundError(
+            f"no file of collection {collection} was ever accepted here",
+            hint=f"run `starledger ingest FILE --collection {collection}` first, or name another --warehouse",
+        )
+    known = observations(ledger, [collection], as_published=as_published, as_recorded=as_recorded)
     table = observations_table(known).to_arrow(compat_level=pl.CompatLevel.oldest())
     unfinished = out.with_name(f".{out.name}.{os.getpid()}")
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        pq.write_table(table, unfinished, compression="zstd")
+        with unfinished.open("wb") as sink:
+            pq.write_table(table, sink, compression="zstd")
         unfinished.replace(out)
     except OSError as error:
         unfinished.unlink(missing_ok=True)

@@ -214,6 +214,11 @@ def _admit(ledger: Ledger, built: Mapping[str, Any], state: str, moment: int) ->
             f"{built['method']} is illustrative: its snapshots can be built but never released",
             hint="rate with a method that is not: starledger methods list",
         )
+    if state in ("approved", RELEASED) and built["simulated"]:
+        raise SnapshotError(
+            f"{built['id']} rests on simulated figures: it can be built but never released",
+            hint="rate real figures: leave --simulated out",
+        )
     if state in _AFTER_RELEASE and not any(step.state == RELEASED for step in steps):
         raise SnapshotError(
             f"{built['id']} was never released, so it cannot be {state}",

@@ -8,14 +8,14 @@ Not here: which inputs are read (inputs.py), what a method says (ratings), what 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import polars as pl
 
 from pipelines.definitions import adopt, blank_event, signed
 from pipelines.inputs import SIMULATED as SIMULATED
-from pipelines.inputs import Inputs, read_inputs
+from pipelines.inputs import Inputs, input_collections, read_inputs
 from pipelines.publish import current, history
 from pipelines.settings import Settings, code_version
 from pipelines.tables import snapshot_tables
@@ -74,13 +74,15 @@ def build(
     published = start_of_today() if as_published is None else as_published
     tell(f"{method.title} ({method.status}), as published by {iso(published)}")
     definitions = adopt(settings, ledger, method, catalogue, method_id)
-    recorded = input_position(ledger, definitions) if as_recorded is None else as_recorded
+    if as_recorded is None:
+        collections = input_collections(method, catalogue, simulated=simulated)
+        as_recorded = input_position(ledger, collections, definitions)
     inputs = read_inputs(
         ledger,
         method,
         catalogue,
         as_published=published,
-        as_recorded=recorded,
+        as_recorded=as_recorded,
         simulated=simulated,
         round=round,
     )
@@ -96,13 +98,13 @@ def start_of_today() -> int:
     return now() // _DAY * _DAY
 
 
-def input_position(ledger: Ledger, definitions: Sequence[Batch]) -> int:
-    """The end of the last batch that is an input: of source files, voids, and the definitions in use.
+def input_position(ledger: Ledger, collections: Collection[str], definitions: Sequence[Batch]) -> int:
+    """The end of the last batch that is an input: files and voids of these collections, these definitions.
 
-    Snapshots, releases and definitions that others use are none, so that building twice gives one id.
+    Whatever else the log holds is none, so that building twice gives one id.
     """
-    ends = [b.last_position for b in ledger.batches() if b.kind in _INPUT_KINDS]
-    return max([*ends, *(b.last_position for b in definitions)], default=0)
+    inputs = [b for b in ledger.batches() if b.kind in _INPUT_KINDS and b.collection in collections]
+    return max((b.last_position for b in [*inputs, *definitions]), default=0)
 
 
 def apply(inputs: Inputs, *, option: str | None = None) -> Rating:

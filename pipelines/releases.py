@@ -15,7 +15,7 @@ from pathlib import Path
 from ratings.errors import InputError
 
 STATED, OBSERVED = "stated", "observed"
-_ENDINGS = (".parquet", ".csv", ".csv.gz", ".xlsx")
+_ENDINGS = (".parquet", ".csv", ".csv.gz")
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,7 @@ class Settings:
     """One warehouse, and who works in it.
 
     Attributes:
-        warehouse: directory with `ledger.db`, `landing/`, `snapshots/`, `keys/`.
+        warehouse: directory with `ledger.db` (unless it lives elsewhere), `landing/`, `snapshots/`.
         database_url: where the ledger lives.
         actor: pseudonymous id of who acts.
         actor_kind: person, schedule or sensor.

@@ -96,7 +96,6 @@ def _file_format(table: _Table) -> FileFormat:
         formats=table.texts("formats", FORMATS),
         encoding=table.text("encoding", "utf-8-sig"),
         delimiter=table.text("delimiter", ","),
-        sheet=table.maybe("sheet"),
         skip_rows=table.number("skip_rows", 0),
     )
 

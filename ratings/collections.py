@@ -12,7 +12,7 @@ A collection file has these tables (every key is optional unless marked *):
     replaces    of a partial file: what it is complete for, of period, organisation, indicator
     simulated   true: figures of invented organisations
     payload     columns that a fact carries along as printed
-    [file]           formats*, encoding, delimiter, sheet, skip_rows
+    [file]           formats*, encoding, delimiter, skip_rows
     [columns]        which column holds what: indicator organisation name period round value numerator
                      denominator status
     [indicator]      prefix; fixed (files about one indicator); codes (printed code -> catalogue code)
@@ -43,7 +43,7 @@ from ratings.errors import InputError, NotFoundError
 COVERAGES = ("full", "partial", "overlay")
 EVENTS = ("observation", "judgement", "published_rating")
 SCOPES = ("period", "organisation", "indicator")
-FORMATS = ("parquet", "csv", "csv.gz", "xlsx")
+FORMATS = ("parquet", "csv", "csv.gz")
 # SDMX code lists CL_OBS_STATUS and CL_CONF_STATUS, as far as they are used here.
 OBS_STATUSES = ("A", "P", "E", "M", "L", "O", "Q")
 CONF_STATUSES = ("F", "C")
@@ -57,14 +57,12 @@ class FileFormat:
         formats: endings a file may have, `csv.gz` among them.
         encoding: of a CSV; `utf-8-sig` also takes off a byte order mark.
         delimiter: of a CSV.
-        sheet: of a workbook; None for the first.
         skip_rows: rows above the header.
     """
 
     formats: tuple[str, ...]
     encoding: str
     delimiter: str
-    sheet: str | None
     skip_rows: int
 
 

@@ -135,6 +135,8 @@ def load_method(identifier: str | Path, catalogue: Catalogue | None = None) -> M
     """
     if isinstance(identifier, Path) or identifier.endswith(".toml"):
         path = Path(identifier)
+        if not path.is_file():
+            raise _unknown(path)
         return _read(path.parent, path.name, catalogue)
     if catalogue is None:
         return _shipped(identifier)
@@ -186,4 +188,6 @@ def _read(folder: Traversable, name: str, catalogue: Catalogue | None) -> Method
 
 
 def _unknown(identifier: str | Path) -> NotFoundError:
+    if str(identifier).endswith(".toml"):
+        return NotFoundError("there is no such file", file=str(identifier), hint="check the path")
     return NotFoundError(f"no method {str(identifier)!r}", hint=f"choose one of {', '.join(shipped_ids())}")

@@ -106,6 +106,11 @@ class Database:
             event.listen(self.engine, "connect", _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
 
+    @property
+    def shown(self) -> str:
+        """The address as a person would type it, the password left out."""
+        return self.url.set(drivername=self.dialect).render_as_string(hide_password=True)
+
     def exists(self) -> bool:
         """Whether a ledger was founded here."""
         if self.dialect == "sqlite" and not Path(self.url.database or "").exists():
@@ -144,7 +149,6 @@ class Database:
         try:
             yield
         except DatabaseError as error:
-            shown = self.url.render_as_string(hide_password=True)
             cause = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
             hints = {
                 "readonly": "make the warehouse directory writable for this user",
@@ -157,7 +161,7 @@ class Database:
             hint = next((h for sign, h in hints.items() if sign in cause), None)
             if hint is None and not isinstance(error, OperationalError):
                 raise
-            raise LedgerError(f"the database {shown} answered: {cause}", hint=hint) from error
+            raise LedgerError(f"the database {self.shown} answered: {cause}", hint=hint) from error
 
     def insert(self, connection: Connection, table: Table, rows: pl.DataFrame) -> None:
         """Insert many rows inside the connection's transaction.

@@ -125,7 +125,7 @@ class Ledger:
         self.database = database
         if not database.exists():
             raise LedgerError(
-                f"there is no ledger at {database.url.render_as_string(hide_password=True)}",
+                f"there is no ledger at {database.shown}",
                 hint="run `starledger ingest` or `starledger demo` to found one, or name another --warehouse",
             )
         revision = database.revision()

@@ -41,7 +41,11 @@ NO_EVENTS = pl.DataFrame(
 
 
 def timeline(
-    ledger: Ledger, collections: Sequence[str] | None = None, as_recorded: int | None = None
+    ledger: Ledger,
+    collections: Sequence[str] | None = None,
+    as_recorded: int | None = None,
+    *,
+    as_published: int | None = None,
 ) -> pl.DataFrame:
     """Every observation and withdrawal that stands.
 
@@ -50,6 +54,7 @@ def timeline(
         collections: of which collections; None for all.
         as_recorded: up to which position, rounded down to a batch end; None for all. Batches voided by then
             are left out, with what other batches said in their name.
+        as_published: only what was published by then, microseconds UTC; None for everything.
 
     Returns:
         Columns of `FIGURE` plus batch, type and organisation_code, text as Categorical; one row an event, in
@@ -61,8 +66,9 @@ def timeline(
     if not standing:
         return NO_EVENTS
     ranges = " OR ".join(f"position BETWEEN {first} AND {last}" for first, last in _ranges(standing))
+    published = "TRUE" if as_published is None else f"published_at <= {int(as_published)}"
     events = ledger.database.frame(
-        schema.event, _READ, f"({ranges}) AND type IN ('observation', 'withdrawal')"
+        schema.event, _READ, f"({ranges}) AND type IN ('observation', 'withdrawal') AND {published}"
     ).with_columns(pl.col("stated_by", "source_batch").fill_null(pl.col("batch")))
     voided = [b.id for b in batches if b.voided_by is not None]
     return events.filter(~pl.col("stated_by").is_in(voided)) if voided else events
@@ -114,5 +120,5 @@ def observations(
         Columns of `FIGURE`; `value` in the indicator's unit, null where `obs_status` says it is missing;
         sorted by collection, indicator, organisation and period.
     """
-    known = state(timeline(ledger, collections, as_recorded), as_published)
+    known = state(timeline(ledger, collections, as_recorded, as_published=as_published))
     return known.select(FIGURE).cast({pl.Categorical: pl.String}).sort("collection", *KEY)

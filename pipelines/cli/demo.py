@@ -33,4 +33,7 @@ def demo(
     """Run the main job on bundled data into var/demo, from files to stars, and say what to try next."""
     from pipelines.demo import demo as run
 
-    run(open_settings(warehouse or DEMO, database_url, actor), lait=lait)
+    directory = warehouse or DEMO
+    # Whatever the environment says of a team's ledger: a demonstration goes only where it was told to.
+    url = database_url or f"sqlite:///{directory / 'ledger.db'}"
+    run(open_settings(directory, url, actor), lait=lait)

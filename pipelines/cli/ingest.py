@@ -104,7 +104,7 @@ def ingest(
 def _print_reports(reports: list[IngestReport]) -> None:
     from pipelines.ingest_report import REFUSED
 
-    print_table("Ingested", [asdict(report) for report in reports], _SHOWN)
+    print_table("Files", [asdict(report) for report in reports], _SHOWN)
     for report in reports:
         if report.message and report.status != REFUSED:
             print(f"{report.file}: {report.message}")

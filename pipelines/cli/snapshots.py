@@ -24,9 +24,9 @@ def list_command(
     """Every snapshot of the warehouse."""
     from warehouse.snapshots import list_snapshots
 
-    rows = [
-        found.summary() for found in list_snapshots(open_settings(warehouse, database_url, actor).snapshots)
-    ]
+    settings = open_settings(warehouse, database_url, actor)
+    settings.ledger()  # a directory mistyped is an error, not an empty list
+    rows = [found.summary() for found in list_snapshots(settings.snapshots)]
     if as_json:
         print_json(rows)
     else:

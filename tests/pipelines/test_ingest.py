@@ -15,7 +15,7 @@ from pipelines.ingest_report import DRY_RUN, INGESTED, KNOWN, REFUSED, failed
 from pipelines.releases import parse_time
 from pipelines.settings import Settings, settings
 from pipelines.void import void
-from ratings.errors import InputError, LedgerError
+from ratings.errors import InputError, LedgerError, StarledgerError
 from warehouse.observations import observations
 
 HEADER = "Short Desc,Years,LA and Regions,Values,LA Number\n"
@@ -49,7 +49,7 @@ def test_a_file_becomes_events_that_name_the_row_they_came_from(here: Settings, 
         here, [lait(tmp_path, "a.csv", row(202), row(203, "-"))], "lait", published_at=MAY, reason="trial"
     )
     assert (report.status, report.read, report.observations) == (INGESTED, 2, 2)
-    event = here.ledger().event(2)
+    event = here.ledger().history("LAIT:InfMort", "greenwich")[0]
     assert (event["organisation"], event["organisation_code"], event["source_row"]) == ("greenwich", "203", 3)
     assert (event["value"], event["obs_status"]) == (None, "O")
     batch = here.ledger().batch(report.batch or 0)
@@ -68,7 +68,7 @@ def test_the_same_release_twice_says_so_and_appends_nothing(here: Settings, tmp_
     head = here.ledger().head()
     (again,) = ingest(here, [file], "lait", published_at=MAY)
     assert again.status == KNOWN
-    assert "already known as batch 1" in again.message
+    assert f"already known as batch {again.batch}" in again.message
     assert here.ledger().head() == head
 
 
@@ -137,7 +137,7 @@ def test_a_refused_file_is_kept_recorded_and_appends_no_figure(here: Settings, t
     ledger = here.ledger()
     (check,) = ledger.events("check_result")
     assert check["payload"]["severity"] == "critical"
-    assert ledger.batch(1).kind == "rejected"
+    assert ledger.batch(reports[0].batch or 0).kind == "rejected"
     assert here.landing.path(reports[0].sha256).read_bytes() == file.read_bytes()
     assert observations(ledger).height == 0
 
@@ -192,17 +192,17 @@ def test_a_void_takes_a_batch_back_and_is_itself_recorded(here: Settings, tmp_pa
     assert values(here)["camden 2022"] == 1.0
     assert values(here, as_recorded=before)["camden 2022"] == 2.0
     (event,) = here.ledger().events("batch_voided")
-    assert (event["reason"], event["payload"]) == ("the wrong file", {"batch": 2})
+    assert (event["reason"], event["payload"]) == ("the wrong file", {"batch": wrong.batch})
     assert ingest(here, [tmp_path / "b.csv"], "lait", published_at=JUNE)[0].status == INGESTED
 
 
 def test_only_a_standing_vintage_can_be_voided(here: Settings, tmp_path: Path) -> None:
-    ingest(here, [lait(tmp_path, "a.csv", row())], "lait", published_at=MAY)
-    void(here, 1, "a mistake")
-    with pytest.raises(LedgerError, match="was voided by batch 2"):
-        void(here, 1, "again")
+    (report,) = ingest(here, [lait(tmp_path, "a.csv", row())], "lait", published_at=MAY)
+    done = void(here, report.batch or 0, "a mistake")
+    with pytest.raises(LedgerError, match=f"was voided by batch {done.id}"):
+        void(here, report.batch or 0, "again")
     with pytest.raises(LedgerError, match="is a void, and only a vintage"):
-        void(here, 2, "no")
+        void(here, done.id, "no")
 
 
 def test_several_files_need_a_time_each(here: Settings, tmp_path: Path) -> None:
@@ -287,3 +287,20 @@ def test_every_row_read_goes_somewhere(files: list, tmp_path_factory: pytest.Tem
             assert (
                 json.loads(json.dumps(here.ledger().batch(report.batch or 0).counts))["read"] == report.read
             )
+
+
+def test_a_scope_with_a_misspelt_name_is_refused(here: Settings, tmp_path: Path) -> None:
+    file = lait(tmp_path, "a.csv", row())
+    for scope, said in (
+        ({"kind": "named", "organisations": ["camdn"]}, "no organisation is called 'camdn'"),
+        ({"kind": "named", "periods": ["2024-25"]}, "2024-25"),
+        ({"kind": "named", "indicators": ["InfMort"]}, "no indicator 'InfMort'"),
+    ):
+        with pytest.raises(StarledgerError, match=said):
+            ingest(here, [file], "lait", published_at=MAY, scope=scope)
+
+
+def test_the_scope_names_councils_as_a_person_does(here: Settings, tmp_path: Path) -> None:
+    scope = {"kind": "named", "organisations": ["Camden", "203"]}
+    (report,) = ingest(here, [lait(tmp_path, "a.csv", row())], "lait", published_at=MAY, scope=scope)
+    assert here.ledger().batch(report.batch or 0).scope["organisations"] == ["camden", "greenwich"]

@@ -14,7 +14,7 @@ from pipelines.publish import STATES, Step, current, history, release, settle, s
 from pipelines.rate import build
 from pipelines.settings import Settings
 from ratings.errors import MethodError, NotFoundError, SnapshotError
-from tests.made_ledgers import OUT, some_figures, warehouse
+from tests.made_ledgers import OUT, append, figure, simulated_warehouse, some_figures, warehouse
 from warehouse.event_log import now
 from warehouse.snapshots import SnapshotRef, latest
 
@@ -115,6 +115,15 @@ def test_an_illustrative_snapshot_is_never_released(here: Settings, state: str) 
     with pytest.raises(MethodError, match=r"illustrative.*never released.*Next: "):
         release(here, built.id, state=state, reason="r")
     assert history(here.ledger()) == []
+
+
+def test_a_snapshot_of_simulated_figures_is_never_released(tmp_path: Path) -> None:
+    there = simulated_warehouse(tmp_path / "simulated")
+    append(there, [figure("sim-amberdale", 1.0)], collection="simulated", simulated=True)
+    built = build(there, "lait-quartile", as_published=OUT, simulated=True)
+    with pytest.raises(SnapshotError, match="rests on simulated figures"):
+        release(there, built.id, reason="r")
+    assert latest(there.snapshots) is None
 
 
 def test_a_manifest_that_calls_itself_official_is_not_believed(here: Settings) -> None:

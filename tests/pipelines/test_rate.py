@@ -72,6 +72,13 @@ def test_the_definitions_of_another_method_are_no_input(here: Settings) -> None:
     assert build(here, "lait-quartile", as_published=LATER).id == first.id
 
 
+def test_files_of_other_collections_are_no_input(here: Settings) -> None:
+    some_figures(here)
+    first = build(here, "lait-quartile", as_published=LATER)
+    append(here, [figure("camden", 50.0)], collection="ascof", at=OUT)
+    assert build(here, "lait-quartile", as_published=LATER).id == first.id
+
+
 def test_definitions_are_adopted_once_with_their_whole_content(here: Settings) -> None:
     some_figures(here)
     build(here, "lait-quartile", as_published=LATER)
@@ -311,7 +318,6 @@ def test_the_defaults_are_today_and_the_last_input(here: Settings) -> None:
     built = build(here, "lait-quartile", progress=said.append)
     assert built.manifest["as_published"].endswith("T00:00:00Z")
     assert microseconds(built.manifest["as_published"]) == start_of_today()
-    assert built.manifest["as_recorded"] == input_position(
-        here.ledger(), here.ledger().batches(kind="definition")
-    )
+    definitions = here.ledger().batches(kind="definition")
+    assert built.manifest["as_recorded"] == input_position(here.ledger(), {"lait"}, definitions)
     assert built.manifest["as_published"] in said[0]
