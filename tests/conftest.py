@@ -10,12 +10,17 @@ from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
 
+import hypothesis
 import pytest
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import make_url
 
 from warehouse.database import Database
 from warehouse.event_log import DEMONSTRATION, PRODUCTION, Ledger
+
+# No test is timed, and the first example of a property pays for imports.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 

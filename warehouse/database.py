@@ -26,7 +26,6 @@ from warehouse.schema import frame_schema
 
 SCHEMA_REVISION = "0001"
 _WRITER_LOCK = 0x57A21ED6E2  # PostgreSQL advisory lock: a role that may only INSERT may not lock a table.
-_INSERT_ROWS = 20_000
 _PATIENCE_MS = 60_000  # how long to wait for another writer
 
 
@@ -80,6 +79,29 @@ _gates_lock = threading.Lock()
 def _gate(path: str) -> _Gate:
     with _gates_lock:
         return _gates.setdefault(str(Path(path).resolve()), _Gate())
+
+
+class Bulk:
+    """One write transaction that takes Arrow.
+
+    Args:
+        cursor: of an ADBC connection inside the transaction.
+    """
+
+    def __init__(self, cursor: Any) -> None:
+        self._cursor = cursor
+
+    def numbers(self, query: str) -> tuple[int, ...] | None:
+        """The first row of a query whose columns are whole numbers and never null; None where it has none."""
+        self._cursor.execute(query)
+        row = self._cursor.fetchone()
+        return None if row is None else tuple(row)
+
+    def insert(self, table: Table, rows: pl.DataFrame) -> None:
+        """Append rows: the table's columns, in any order, of its types."""
+        columns = [c.name for c in table.columns]
+        arrow = rows.select(columns).to_arrow(compat_level=pl.CompatLevel.oldest())
+        self._cursor.adbc_ingest(table.name, arrow, mode="append")
 
 
 class Database:
@@ -150,50 +172,67 @@ class Database:
             yield
         except DatabaseError as error:
             cause = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
-            hints = {
-                "readonly": "make the warehouse directory writable for this user",
-                "disk is full": "free some space and run the command again: nothing was half-written",
-                "not a database": "restore the file from a backup, or name another with --database-url",
-                "unable to open": "check that the directory exists and may be read",
-                "locked": "another writer is busy; run the command again",
-                "connection": "check that the server runs and that the URL is right",
-            }
-            hint = next((h for sign, h in hints.items() if sign in cause), None)
-            if hint is None and not isinstance(error, OperationalError):
+            reported = self._report(cause)
+            if reported.hint is None and not isinstance(error, OperationalError):
                 raise
-            raise LedgerError(f"the database {self.shown} answered: {cause}", hint=hint) from error
+            raise reported from error
 
-    def insert(self, connection: Connection, table: Table, rows: pl.DataFrame) -> None:
-        """Insert many rows inside the connection's transaction.
+    def _report(self, cause: str) -> LedgerError:
+        hints = {
+            "readonly": "make the warehouse directory writable for this user",
+            "disk is full": "free some space and run the command again: nothing was half-written",
+            "not a database": "restore the file from a backup, or name another with --database-url",
+            "unable to open": "check that the directory exists and may be read",
+            "locked": "another writer is busy; run the command again",
+            "connection": "check that the server runs and that the URL is right",
+        }
+        hint = next((h for sign, h in hints.items() if sign in cause), None)
+        return LedgerError(f"the database {self.shown} answered: {cause.strip().splitlines()[0]}", hint=hint)
 
-        Args:
-            connection: from `write()`.
-            table: where to.
-            rows: the table's columns, any order, of its types.
-        """
-        names = [c.name for c in table.columns]
-        rows = rows.select(names)
-        if self.dialect == "sqlite":
-            statement = (
-                f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join('?' * len(names))})"
-            )
-            for part in rows.iter_slices(_INSERT_ROWS):
-                values = list(zip(*(column.to_list() for column in part), strict=True))
-                connection.exec_driver_sql(statement, values)
-            return
-        import psycopg
+    @contextmanager
+    def bulk(self) -> Iterator[Bulk]:
+        """A write transaction that takes Arrow; writers come one after the other."""
+        with self._adbc() as connection, connection.cursor() as cursor:
+            if self.dialect == "sqlite":
+                cursor.execute("PRAGMA synchronous = FULL")
+            connection.adbc_connection.set_autocommit(False)
+            try:
+                # SQLite would begin by reading and then find that another writer came between: a write that
+                # changes nothing takes the lock first.
+                cursor.execute(
+                    "DELETE FROM salt WHERE batch < 0"
+                    if self.dialect == "sqlite"
+                    else f"SELECT pg_advisory_xact_lock({_WRITER_LOCK}) IS NULL"
+                )
+                yield Bulk(cursor)
+                connection.adbc_connection.commit()
+            except BaseException:
+                connection.adbc_connection.rollback()
+                raise
 
-        raw: Any = connection.connection.driver_connection
-        copy = f"COPY {table.name} ({', '.join(names)}) FROM STDIN"
+    @contextmanager
+    def _adbc(self) -> Iterator[Any]:
+        """An ADBC connection, alone on its file in this process; its errors reported like all others."""
+        import adbc_driver_manager
+
         try:
-            with raw.cursor() as cursor, cursor.copy(copy) as stream:
-                for row in rows.iter_rows():
-                    stream.write_row(row)
-        except psycopg.Error as error:
-            raise LedgerError(
-                f"the database did not take the rows of {table.name}: {str(error).splitlines()[0]}",
-                hint="nothing was written; run the command again",
-            ) from error
+            if self._gate is None:
+                import adbc_driver_postgresql.dbapi as adbc_postgresql
+
+                uri = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
+                with adbc_postgresql.connect(uri, autocommit=True) as connection:
+                    yield connection
+                return
+            import adbc_driver_sqlite.dbapi as adbc_sqlite
+
+            uri = f"file:{Path(self.url.database or '').resolve()}?mode=rw"
+            with self._gate.exclusive(), adbc_sqlite.connect(uri, autocommit=True) as connection:
+                with connection.cursor() as cursor:
+                    cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
+                    cursor.fetchall()
+                yield connection
+        except adbc_driver_manager.Error as error:
+            raise self._report(str(error)) from error
 
     def frame(self, table: Table, columns: list[str], where: str = "TRUE") -> pl.DataFrame:
         """Read columns of a table through Arrow.
@@ -210,26 +249,18 @@ class Database:
         types = frame_schema(table)
         schema = {name: types[name] for name in columns}
         query = f"SELECT {', '.join(columns)} FROM {table.name} WHERE {where}"
-        if self._gate is None:
-            import adbc_driver_postgresql.dbapi as adbc_postgresql
-
-            uri = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-            with adbc_postgresql.connect(uri) as connection, connection.cursor() as cursor:
-                cursor.execute(query)
-                return _compact(cursor.fetch_record_batch(), schema)
-        import adbc_driver_sqlite.dbapi as adbc_sqlite
-
-        # The driver takes each column's type from the rows it sees first, and a null says nothing:
-        # a row of typed values goes before, and is cut off again.
-        typed = {pl.Int64(): "0", pl.Float64(): "0.5", pl.String(): "''"}
-        prototype = ", ".join(f"{typed[schema[name]]} AS {name}" for name in columns)
-        uri = f"file:{Path(self.url.database or '').resolve()}?mode=ro"
-        with self._gate.exclusive(), adbc_sqlite.connect(uri) as connection, connection.cursor() as cursor:
-            cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
-            cursor.fetchall()
-            cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": "65536"})
-            cursor.execute(f"SELECT {prototype} UNION ALL {query}")
-            return _compact(cursor.fetch_record_batch(), schema).slice(1)
+        if self.dialect == "sqlite":
+            # The driver takes each column's type from the rows it sees first, and a null says nothing:
+            # a row of typed values goes before, and is cut off again.
+            typed = {pl.Int64(): "0", pl.Float64(): "0.5", pl.String(): "''", pl.Binary(): "x''"}
+            prototype = ", ".join(f"{typed[schema[name]]} AS {name}" for name in columns)
+            query = f"SELECT {prototype} UNION ALL {query}"
+        with self._adbc() as connection, connection.cursor() as cursor:
+            if self.dialect == "sqlite":
+                cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": "65536"})
+            cursor.execute(query)
+            found = _compact(cursor.fetch_record_batch(), schema)
+        return found.slice(1) if self.dialect == "sqlite" else found
 
     def revision(self) -> str | None:
         """The schema revision of the database, None when it has none."""

@@ -8,8 +8,10 @@ Not here: which events a file becomes (vintages.py), what was known when (observ
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +22,9 @@ from sqlalchemy import Connection, func, insert, select
 from ratings.errors import LedgerError, NotFoundError
 from warehouse import schema
 from warehouse.canonical import canonical_json, sha256_hex
-from warehouse.database import SCHEMA_REVISION, Database
+from warehouse.canonical_events import SALT_BYTES, event_leaves
+from warehouse.database import SCHEMA_REVISION, Bulk, Database
+from warehouse.merkle import root, subtree_hashes
 
 PRODUCTION, DEMONSTRATION = "production", "demonstration"
 EVENT_TYPES = frozenset(
@@ -179,6 +183,7 @@ class Ledger:
         quarantine: pl.DataFrame | None = None,
         *,
         expected_position: int | None = None,
+        salts: bytes | None = None,
     ) -> Batch:
         """Append one batch in one transaction.
 
@@ -187,42 +192,47 @@ class Ledger:
             events: columns of the `event` table without `position` and `batch`, in the order to be recorded.
             quarantine: columns of the `quarantine` table without `batch`.
             expected_position: the last position the caller knew; None where it does not matter.
+            salts: 16 bytes an event; by default random ones.
 
         Returns:
             The batch as recorded; the one already there when `new.identity` is known.
 
         Raises:
             ConflictError: the log has grown since `expected_position`.
-            LedgerError: the batch is empty, holds what is not a number, or is simulated in production.
+            LedgerError: the batch is empty, holds what is not a number, is simulated in production, or has the
+                identity of another one.
         """
         self._admit(new, events)
-        with self.database.write() as connection:
-            if new.identity and (known := _by_identity(connection, new.identity)):
-                return known
-            head = _head(connection)
-            if expected_position is not None and head.position != expected_position:
-                raise ConflictError(
-                    f"the log has grown to position {head.position} since {expected_position} was read",
-                    hint="read again and retry",
+        salts = os.urandom(SALT_BYTES * events.height) if salts is None else salts
+        # Hashing needs no lock and no answer of the database: it goes on while the rows are loaded.
+        with ThreadPoolExecutor(1) as beside, self.database.bulk() as bulk:
+            if new.identity and (known := _identity_held(bulk, new.identity)):
+                number = known
+            else:
+                hashed = beside.submit(event_leaves, events, salts)
+                head = Head(*(bulk.numbers(_HEAD) or (0, 0)))
+                if expected_position is not None and head.position != expected_position:
+                    raise ConflictError(
+                        f"the log has grown to position {head.position} since {expected_position} was read",
+                        hint="read again and retry",
+                    )
+                number = head.batch + 1
+                recorded = Batch(
+                    **asdict(new),
+                    id=number,
+                    first_position=head.position + 1,
+                    last_position=head.position + events.height,
+                    recorded_at=now(),
                 )
-            recorded = Batch(
-                **asdict(new),
-                id=head.batch + 1,
-                first_position=head.position + 1,
-                last_position=head.position + events.height,
-                recorded_at=now(),
+                _insert_batch(bulk, recorded, events, quarantine)
+                _insert_tree(bulk, number, hashed.result(), salts, quarantine)
+        recorded = self.batch(number)
+        differing = [name for name in _CONTENT if getattr(recorded, name) != getattr(new, name)]
+        if differing:
+            raise LedgerError(
+                f"batch {number} has this identity and another {', '.join(differing)}",
+                hint="void that batch first if it was a mistake",
             )
-            connection.execute(insert(schema.batch), _row(recorded))
-            numbered = events.with_columns(
-                pl.int_range(head.position + 1, head.position + events.height + 1, dtype=pl.Int64).alias(
-                    "position"
-                ),
-                pl.lit(recorded.id, dtype=pl.Int64).alias("batch"),
-            )
-            self.database.insert(connection, schema.event, numbered)
-            if quarantine is not None and quarantine.height:
-                refused = quarantine.with_columns(pl.lit(recorded.id, dtype=pl.Int64).alias("batch"))
-                self.database.insert(connection, schema.quarantine, refused)
         return recorded
 
     def _admit(self, new: NewBatch, events: pl.DataFrame) -> None:
@@ -312,6 +322,24 @@ class Ledger:
             and (as_published is None or row["published_at"] is None or row["published_at"] <= as_published)
         ]
 
+    def read(self, after: int = 0, limit: int = 100_000) -> pl.DataFrame:
+        """The next events for a subscriber that has seen everything up to a position.
+
+        Positions are gapless and in commit order, so a subscriber that keeps the last position it has dealt
+        with, together with what it made of it, misses none and sees none twice.
+
+        Args:
+            after: the last position seen; 0 for none.
+            limit: at most so many.
+
+        Returns:
+            The columns of the `event` table in order of position, text as Categorical; empty where there is
+            nothing new yet.
+        """
+        columns = list(EVENT_SCHEMA)
+        where = f"position > {int(after)} AND position <= {int(after) + int(limit)}"
+        return self.database.frame(schema.event, columns, where).sort("position")
+
     def event(self, position: int) -> dict[str, Any]:
         """One event, `payload` parsed.
 
@@ -359,6 +387,58 @@ class Ledger:
 
 class ConflictError(LedgerError):
     """Another writer was faster."""
+
+
+# What batches of one identity have in common.
+_CONTENT = ("kind", "collection", "published_at", "file_sha256", "definitions_sha256", "voids")
+_HEAD = "SELECT last_position, id FROM batch ORDER BY id DESC LIMIT 1"
+
+
+def _identity_held(bulk: Bulk, identity: str) -> int | None:
+    """The standing batch of that identity (64 hex digits or words of ours)."""
+    held = bulk.numbers(
+        f"SELECT id FROM batch WHERE identity = {_quoted(identity)}"
+        " AND id NOT IN (SELECT voids FROM batch WHERE voids IS NOT NULL)"
+    )
+    return held[0] if held else None
+
+
+def _quoted(text: str) -> str:
+    """An SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _insert_batch(bulk: Bulk, recorded: Batch, events: pl.DataFrame, quarantine: pl.DataFrame | None) -> None:
+    bulk.insert(schema.batch, pl.DataFrame([_row(recorded)], schema=schema.frame_schema(schema.batch)))
+    positions = pl.int_range(recorded.first_position, recorded.last_position + 1, dtype=pl.Int64)
+    batch = pl.lit(recorded.id, dtype=pl.Int64).alias("batch")
+    bulk.insert(schema.event, events.with_columns(positions.alias("position"), batch))
+    if quarantine is not None and quarantine.height:
+        bulk.insert(schema.quarantine, quarantine.with_columns(batch))
+
+
+def _insert_tree(
+    bulk: Bulk, number: int, leaves: list[bytes], salts: bytes, quarantine: pl.DataFrame | None
+) -> None:
+    tree = {
+        "batch": number,
+        "events_root": root(leaves),
+        "quarantine_sha256": quarantine_sha256(quarantine),
+        "subtrees": subtree_hashes(leaves),
+    }
+    bulk.insert(schema.batch_tree, pl.DataFrame([tree], schema=schema.frame_schema(schema.batch_tree)))
+    salted = {"batch": number, "salts": salts}
+    bulk.insert(schema.salt, pl.DataFrame([salted], schema=schema.frame_schema(schema.salt)))
+
+
+def quarantine_sha256(refused: pl.DataFrame | None) -> str | None:
+    """What the refused rows of a batch hash to: SHA-256 of RFC 8785 JSON, one line a row, by source row."""
+    if refused is None or not refused.height:
+        return None
+    columns = [name for name in QUARANTINE_SCHEMA if name != "batch"]
+    rows = refused.select(columns).cast({pl.Categorical: pl.String}).sort("source_row")
+    lines = [canonical_json(row) for row in rows.iter_rows(named=True)]
+    return sha256_hex("\n".join(lines).encode())
 
 
 def _head(connection: Connection) -> Head:

@@ -17,6 +17,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     Table,
     Text,
@@ -128,12 +129,34 @@ quarantine = Table(
     comment="Rows that were refused, with all reasons.",
 )
 
-APPEND_ONLY = ("ledger", "landed_file", "batch", "event", "quarantine")
+batch_tree = Table(
+    "batch_tree",
+    metadata,
+    Column("batch", BigInteger, ForeignKey("batch.id"), primary_key=True, autoincrement=False),
+    Column("events_root", LargeBinary, nullable=False, comment="RFC 6962 root over the batch's event leaves"),
+    Column("quarantine_sha256", Text, comment="hash of the refused rows; null where there are none"),
+    Column(
+        "subtrees", LargeBinary, nullable=False, comment="hashes of its whole 256-leaf subtrees, in order"
+    ),
+    comment="What a batch hashes to.",
+)
+
+salt = Table(
+    "salt",
+    metadata,
+    Column("batch", BigInteger, ForeignKey("batch.id"), primary_key=True, autoincrement=False),
+    Column("salts", LargeBinary, nullable=False, comment="16 bytes an event, in order"),
+    comment="Random bytes that keep a small number from being guessed from its hash. Erasable: see purge.",
+)
+
+APPEND_ONLY = ("ledger", "landed_file", "batch", "event", "quarantine", "batch_tree")
 
 OBSERVATION_VERSION = 1
 
 
 def frame_schema(table: Table) -> dict[str, pl.DataType]:
     """The Polars types of a table's columns, in order."""
-    types: dict[type, pl.DataType] = {BigInteger: pl.Int64(), Double: pl.Float64(), Text: pl.String()}
+    types: dict[type, pl.DataType] = {
+        BigInteger: pl.Int64(), Double: pl.Float64(), Text: pl.String(), LargeBinary: pl.Binary(),
+    }  # fmt: skip
     return {c.name: types[type(c.type)] for c in table.columns}

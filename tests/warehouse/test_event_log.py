@@ -65,6 +65,33 @@ def test_the_same_identity_appends_nothing_again(ledger: Ledger) -> None:
     assert ledger.head().position == 1
 
 
+def test_the_same_identity_with_other_content_is_an_error(ledger: Ledger) -> None:
+    ledger.append(vintage(identity="x"), event_frame([figure()]))
+    with pytest.raises(LedgerError, match="batch 1 has this identity and another published_at"):
+        ledger.append(vintage(identity="x", published_at=6), event_frame([figure()]))
+    assert ledger.head().position == 1
+
+
+def test_a_subscriber_sees_every_event_once_in_order(ledger: Ledger) -> None:
+    ledger.append(vintage(), event_frame([figure(float(n)) for n in range(5)]))
+    ledger.append(vintage(), event_frame([figure(float(n)) for n in range(5, 8)]))
+    seen: list[float] = []
+    position = 0
+    while (events := ledger.read(position, limit=3)).height:
+        seen += events["value"].to_list()
+        position = events["position"].max()
+    assert seen == [float(n) for n in range(8)]
+
+
+def test_the_same_events_and_salts_hash_to_the_same_root_on_every_engine(ledger: Ledger) -> None:
+    events = event_frame([figure(0.1), figure(None, payload={"a": "é"})])
+    number = ledger.append(vintage(), events, salts=bytes(range(32))).id
+    tree = ledger.database.frame(schema.batch_tree, ["batch", "events_root", "subtrees"])
+    assert tree.row(0)[0] == number
+    assert tree.row(0)[1].hex() == "65741e27b8fe07349c0472dff6ee50d9e34d24775fce36c74b72c5b311c244c9"
+    assert tree.row(0)[2] == b""
+
+
 def test_an_append_behind_the_head_is_refused_and_leaves_nothing(ledger: Ledger) -> None:
     ledger.append(vintage(), event_frame([figure()]))
     with pytest.raises(ConflictError, match="grown to position 1"):

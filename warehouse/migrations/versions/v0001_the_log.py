@@ -1,4 +1,4 @@
-"""The log: ledger, landed_file, batch, event, quarantine, and the triggers that keep them append-only."""
+"""The log: ledger, landed_file, batch, event, quarantine, hashes and salts; what keeps them append-only."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -7,7 +7,7 @@ revision = "0001"
 down_revision = None
 
 _Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-_TABLES = ("ledger", "landed_file", "batch", "event", "quarantine")
+_TABLES = ("ledger", "landed_file", "batch", "event", "quarantine", "batch_tree")
 _FIGURES = sa.text("type NOT IN ('observation', 'withdrawal')")
 
 
@@ -92,6 +92,18 @@ def upgrade() -> None:
         sa.Column("period", sa.Text),
         sa.Column("reasons", sa.Text, nullable=False),
         sa.Column("raw", sa.Text, nullable=False),
+    )
+    op.create_table(
+        "batch_tree",
+        sa.Column("batch", sa.BigInteger, sa.ForeignKey("batch.id"), primary_key=True, autoincrement=False),
+        sa.Column("events_root", sa.LargeBinary, nullable=False),
+        sa.Column("quarantine_sha256", sa.Text),
+        sa.Column("subtrees", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "salt",
+        sa.Column("batch", sa.BigInteger, sa.ForeignKey("batch.id"), primary_key=True, autoincrement=False),
+        sa.Column("salts", sa.LargeBinary, nullable=False),
     )
     if op.get_bind().dialect.name == "sqlite":
         for table in _TABLES:
