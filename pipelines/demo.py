@@ -254,7 +254,7 @@ def _say_age_of_a1(stage: _Stage) -> None:
 def _next_commands(stage: _Stage, published: SnapshotRef, simulated: SnapshotRef) -> None:
     """Three commands that work on what is there now."""
     where = f"--warehouse {shlex.quote(path_here(stage.settings.warehouse))}"
-    if not stage.settings.database_url.startswith("sqlite"):
+    if isinstance(stage.settings.database_url, str):
         where += f" --database-url {shlex.quote(stage.settings.database_url)}"
     stage.title("[bold]What to try next[/]")
     for why, command in (

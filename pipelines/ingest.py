@@ -22,7 +22,7 @@ from ratings.catalogue import load_catalogue
 from ratings.collections import Collection, load_collection
 from ratings.errors import InputError, LedgerError
 from ratings.periods import period_bounds
-from ratings.reading import read_figures, read_organisations
+from ratings.reading import read_facts, read_figures
 from validations.runner import CheckResult, Validation, refusal, validate_facts, validate_figures
 from warehouse.canonical import canonical_json
 from warehouse.event_log import (
@@ -120,6 +120,10 @@ def ingest(
             file=late.path.name,
             hint="give the time at which the file was published",
         )
+    if scope and kind.event != "observation":
+        raise InputError(
+            f"a file of collection {kind.id} replaces all of it", hint="leave --scope out: it is for figures"
+        )
     if scope:
         scope = _resolved(scope)
     ledger = _open(settings, kind, dry_run=dry_run)
@@ -175,11 +179,10 @@ def _ingest_one(
 ) -> IngestReport:
     name = release.path.name
     received_at = now()
-    if dry_run or ledger is None:
-        landed = LandedFile("", release.path.stat().st_size, name, release.path)
-    else:
-        landed = settings.landing.land(release.path)
-        ledger.record_landing(landed.sha256, landed.byte_size, name)
+    log = None if dry_run else ledger  # what may be written to; a dry run only reads
+    landed = LandedFile.of(release.path) if log is None else settings.landing.land(release.path)
+    if log:
+        log.record_landing(landed.sha256, landed.byte_size, name)
     base = signed(
         settings,
         "vintage",
@@ -191,7 +194,7 @@ def _ingest_one(
         received_at=received_at,
         supplier=supplier or kind.publisher,
         file_name=name,
-        file_sha256=landed.sha256 or None,
+        file_sha256=landed.sha256,
         definitions_sha256=kind.sha256,
         simulated=kind.simulated,
     )
@@ -205,12 +208,12 @@ def _ingest_one(
         validation = _validate(rows, kind, name)
     except InputError as error:
         check = refusal("file_readable", str(error))
-        return _refuse(ledger, replace(base, published_at=base.published_at or received_at), name, 0, [check])
+        return _refuse(log, replace(base, published_at=base.published_at or received_at), name, 0, [check])
     if validation.refusal:
-        return _refuse(ledger, base, name, rows.height, list(validation.results))
+        return _refuse(log, base, name, rows.height, list(validation.results))
     if kind.event != "observation":
         return _append_facts(
-            ledger,
+            log,
             base,
             kind,
             rows,
@@ -218,14 +221,14 @@ def _ingest_one(
         )
     checked = _checked(rows, validation, _CONTENT)
     del rows, validation  # hundreds of megabytes of text that nothing needs any more
-    return _append_figures(ledger, base, kind, checked, scope)
+    return _append_figures(ledger, log, base, kind, checked, scope)
 
 
 def _validate(rows: pl.DataFrame, kind: Collection, name: str) -> Validation:
     catalogue = load_catalogue()
     if kind.event == "observation":
         return validate_figures(read_figures(rows, kind, catalogue, name))
-    return validate_facts(read_organisations(rows, kind, catalogue))
+    return validate_facts(read_facts(rows, kind, catalogue))
 
 
 def _checked(rows: pl.DataFrame, validation: Validation, columns: list[str]) -> _Checked:
@@ -251,7 +254,16 @@ def _published_at(
         return release.published_at, STATED
     if kind.published is None:
         return received_at, OBSERVED
-    days = [t for t in _row_times(kind, rows) if t is not None]
+    times = _row_times(kind, rows)
+    late = next((n for n, time in enumerate(times) if time is not None and time > received_at), None)
+    if late is not None:
+        raise InputError(
+            f"the date {format_time(times[late] or 0)} lies in the future",
+            row=rows[ROW][late],
+            column=kind.published.column,
+            hint="correct the date, then ingest the file again",
+        )
+    days = [time for time in times if time is not None]
     return (max(days), STATED) if days else (received_at, OBSERVED)
 
 
@@ -332,20 +344,28 @@ def _quarantine(rows: pl.DataFrame, validation: Validation) -> pl.DataFrame:
     return refused.select("source_row", *keys, "reasons").with_columns(pl.Series("raw", raw, dtype=pl.String))
 
 
-def _scope(kind: Collection, given: dict[str, Any] | None, content: pl.DataFrame) -> dict[str, Any]:
-    """What the file replaces: as given, else as its collection says."""
+def _scope(kind: Collection, given: dict[str, Any] | None, checked: _Checked) -> dict[str, Any]:
+    """What the file replaces: as given, else as its collection says; refused rows count as spoken of."""
     if given:
         return given
     if kind.coverage != "partial":
         return FULL if kind.coverage == "full" else OVERLAY
-    named = {f"{column}s": sorted(content[column].unique()) for column in kind.replaces}
+    spoken = pl.concat(
+        [checked.accepted.select(KEY).cast(pl.String), checked.quarantine.select(KEY).cast(pl.String)]
+    )
+    named = {f"{column}s": sorted(spoken[column].drop_nulls().unique()) for column in kind.replaces}
     return {"kind": "named", **named}
 
 
 def _append_figures(
-    ledger: Ledger | None, base: NewBatch, kind: Collection, checked: _Checked, given: dict[str, Any] | None
+    ledger: Ledger | None,
+    log: Ledger | None,
+    base: NewBatch,
+    kind: Collection,
+    checked: _Checked,
+    given: dict[str, Any] | None,
 ) -> IngestReport:
-    scope = _scope(kind, given, checked.accepted)
+    scope = _scope(kind, given, checked)
     for _ in range(RETRIES):
         head = ledger.head() if ledger else None
         made = _compare(ledger, base, kind, checked, scope)
@@ -359,14 +379,16 @@ def _append_figures(
             repairs=made.repairs,
         )
         results = [*checked.results, conservation(report)]
-        if ledger is None or head is None or not base.file_sha256:
+        if log is None or head is None:
             return report
         events = pl.concat([made.events.select(EVENT_COLUMNS), event_frame(_check_events(base, results))])
         new = replace(base, scope=scope, rows_read=checked.read, counts=report.counts())
         try:
-            batch = ledger.append(new, events, checked.quarantine, expected_position=head.position)
+            batch = log.append(new, events, checked.quarantine, expected_position=head.position)
         except ConflictError:
             continue
+        if batch.first_position <= head.position:  # another process ingested the same release meanwhile
+            return _known(base.file_name or "", batch)
         return replace(report, status=INGESTED, batch=batch.id)
     raise LedgerError("other writers kept coming in between", hint="run the command again")
 
@@ -409,7 +431,7 @@ def _compare(
 
 
 def _append_facts(
-    ledger: Ledger | None, base: NewBatch, kind: Collection, rows: pl.DataFrame, checked: _Checked
+    log: Ledger | None, base: NewBatch, kind: Collection, rows: pl.DataFrame, checked: _Checked
 ) -> IngestReport:
     """Judgements and published ratings: an event for each accepted row, or each judgement cell of it."""
     times = dict(zip(rows[ROW].to_list(), _row_times(kind, rows), strict=True))
@@ -428,14 +450,19 @@ def _append_facts(
         events += [common | row | {"payload": payload} for payload in payloads]
     if silent:
         checked = replace(checked, out_of_scope=checked.out_of_scope | {"no judgement given": silent})
-    report = replace(_report(base, checked), observations=checked.accepted.height - silent)
+    report = replace(
+        _report(base, checked), observations=checked.accepted.height - silent, unchanged=checked.repeats
+    )
     results = [*checked.results, conservation(report)]
-    if ledger is None or not base.file_sha256:
+    if log is None:
         return report
     events += _check_events(base, results)
     scope = FULL if kind.coverage == "full" else OVERLAY
     new = replace(base, scope=scope, rows_read=checked.read, counts=report.counts())
-    batch = ledger.append(new, event_frame(events), checked.quarantine)
+    head = log.head()
+    batch = log.append(new, event_frame(events), checked.quarantine)
+    if batch.first_position <= head.position:
+        return _known(base.file_name or "", batch)
     return replace(report, status=INGESTED, batch=batch.id)
 
 

@@ -137,7 +137,10 @@ def read_inputs(
     rated = rated_from(method, catalogue, simulated=simulated)
     scope = pl.DataFrame({"indicator": list(rated), "collection": list(rated.values())})
     collections = sorted(set(rated.values()))
-    events = timeline(ledger, collections, recorded, as_published=as_published)
+    day = _day_of(method, as_published, known_round)
+    # A judgement of a past round was made on the figures of its day, not on what was corrected since.
+    seen = min(as_published, end_of(day)) if known_round else as_published
+    events = timeline(ledger, collections, recorded, as_published=seen)
     scope = scope.cast({pl.String: pl.Categorical})
     population = organisations.select(pl.col("id").cast(pl.Categorical).alias("organisation"))
     events = events.join(scope, on=["indicator", "collection"], how="semi")
@@ -178,6 +181,14 @@ def _round(method: Method, judgements: pl.DataFrame, asked: str | None) -> str |
     rounds = method.judgements.rounds
     known = set(judgements["round"].drop_nulls()) & set(rounds)
     return max(known, key=lambda name: rounds[name], default=None)
+
+
+def end_of(day: date) -> int:
+    """The last microsecond of a day, UTC."""
+    return (
+        int((datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)).timestamp()) * 1_000_000
+        - 1
+    )
 
 
 def _day_of(method: Method, as_published: int, round: str | None) -> date:

@@ -12,13 +12,14 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.inputs import end_of
 from pipelines.settings import Settings
 from ratings.catalogue import load_catalogue
 from ratings.errors import NotFoundError
 from ratings.methods import load_method
 from ratings.rating import Match, match_published
 from warehouse.facts import facts
-from warehouse.observations import observations
+from warehouse.observations import state, timeline
 
 
 def match(settings: Settings, method_id: str | Path, *, option: str | None = None) -> Match:
@@ -40,11 +41,12 @@ def match(settings: Settings, method_id: str | Path, *, option: str | None = Non
             "the log holds no published rating",
             hint="ingest some: starledger ingest FILE --collection published_ratings (and judgements)",
         )
+    events = timeline(ledger)
     return match_published(
         load_method(method_id),
         fact_frame(published, "round", "stars"),
         fact_frame(facts(ledger, "judgement"), "round", "service", "aspect", "judgement"),
-        observations(ledger),
+        lambda day: state(events, end_of(day)).cast({pl.Categorical: pl.String}),
         catalogue.organisation_frame().select("id", "name", "kind"),
         catalogue,
         option=option,

@@ -7,13 +7,15 @@ Not here: what a file says about its own rows' dates (ratings/collections.py).
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ratings.errors import InputError
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STATED, OBSERVED = "stated", "observed"
 _ENDINGS = (".parquet", ".csv", ".csv.gz")
 
@@ -43,8 +45,7 @@ def parse_time(text: str, *, file: str | None = None, row: int | None = None) ->
         raise InputError(
             f"{text!r} is not a time", file=file, row=row, hint="write 2025-02-14 or 2025-02-14T12:50:10Z"
         ) from None
-    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return round(moment.timestamp()) * 1_000_000 + moment.microsecond
+    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
 
 
 def format_time(microseconds: int) -> str:
@@ -74,7 +75,15 @@ def find_releases(
         InputError: no file, several files without a time each, a file not in the list, a faulty list.
     """
     files = [file for path in paths for file in _files(path)]
+    if releases and published_at is not None:
+        raise InputError("--published-at and --releases both say when", hint="give one of them")
     if releases:
+        twice = sorted(name for name, times in Counter(file.name for file in files).items() if times > 1)
+        if twice:
+            raise InputError(
+                f"several files are called {twice[0]}, and {releases} lists files by name",
+                hint="ingest them one directory at a time",
+            )
         times = _read_releases(releases)
         unlisted = [file.name for file in files if file.name not in times]
         if unlisted:

@@ -27,7 +27,7 @@ class Settings:
 
     Attributes:
         warehouse: directory with `ledger.db` (unless it lives elsewhere), `landing/`, `snapshots/`.
-        database_url: where the ledger lives.
+        database_url: where the ledger lives: a URL, or the path of an SQLite file.
         actor: pseudonymous id of who acts.
         actor_kind: person, schedule or sensor.
         on_behalf_of: for whom the actor acts, None for themselves.
@@ -35,7 +35,7 @@ class Settings:
     """
 
     warehouse: Path
-    database_url: str
+    database_url: str | Path
     actor: str
     actor_kind: str = "person"
     on_behalf_of: str | None = None
@@ -81,7 +81,7 @@ class Settings:
 
 def settings(
     warehouse: Path | None = None,
-    database_url: str | None = None,
+    database_url: str | Path | None = None,
     actor: str | None = None,
     *,
     actor_kind: str = "person",
@@ -97,7 +97,7 @@ def settings(
         run_id: the orchestrator's run.
     """
     directory = warehouse or Path(os.environ.get("STARLEDGER_WAREHOUSE") or DEFAULT_WAREHOUSE)
-    url = database_url or os.environ.get("STARLEDGER_DATABASE_URL") or f"sqlite:///{directory / 'ledger.db'}"
+    url = database_url or os.environ.get("STARLEDGER_DATABASE_URL") or directory / "ledger.db"
     return Settings(directory, url, actor or _system_user(), actor_kind=actor_kind, run_id=run_id)
 
 

@@ -33,6 +33,8 @@ def void(settings: Settings, batch: int, reason: str) -> Batch:
         NotFoundError: there is no such batch.
         LedgerError: it is not a vintage, or was taken back before.
     """
+    if not reason.strip():
+        raise LedgerError("a void needs a reason", hint="say what was wrong: --reason TEXT")
     ledger = settings.ledger()
     taken = ledger.batch(batch)
     if taken.kind != "vintage" or taken.collection is None:

@@ -83,6 +83,7 @@ def read_collection(file: Traversable) -> Collection:
             JudgementColumn(t.text("column"), t.text("service"), t.text("aspect"))
             for t in top.tables("judgements")
         ),
+        allowed=top.table("allowed").lists(),
         out_of_scope=tuple(_out_of_scope(table) for table in top.tables("out_of_scope")),
         sha256=hashlib.sha256(content + b"\0" + load_catalogue().sha256.encode()).hexdigest(),
     )
@@ -252,6 +253,9 @@ class _Table:
         if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
             raise self.fault(key, "this must be a table of texts")
         return values
+
+    def lists(self) -> dict[str, tuple[str, ...]]:
+        return {key: self.texts(key) for key in self.content}
 
     def flag(self, key: str) -> bool:
         self._read.add(key)

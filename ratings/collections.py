@@ -25,6 +25,7 @@ A collection file has these tables (every key is optional unless marked *):
     [pivot]          column*, value*, numerator, denominator, reason*: rows that belong together; the row
                      whose `column` says `value` is the figure, the others are counted with the reason
     [[judgements]]   column*, service*, aspect*: each filled cell of the column is one judgement
+    [allowed]        a column of facts = the words that may stand in it; "" for blank
     [[out_of_scope]] column*, in or not_in*, reason*: rows that are counted but not read
 """
 
@@ -231,6 +232,7 @@ class Collection:
     ratio: Ratio | None
     pivot: Pivot | None
     judgements: tuple[JudgementColumn, ...]
+    allowed: Mapping[str, tuple[str, ...]]
     out_of_scope: tuple[OutOfScope, ...]
     sha256: str
 
@@ -244,6 +246,7 @@ class Collection:
             *self.payload,
             *(j.column for j in self.judgements),
             *(o.column for o in self.out_of_scope),
+            *self.allowed,
             *([self.pivot.column] if self.pivot else []),
             *([self.published.column] if self.published and self.published.column else []),
             *([self.ratio.printed] if self.ratio and self.ratio.printed else []),

@@ -8,7 +8,7 @@ Not here: each step (bands.py, judgements.py, stars.py), the words (sentences.py
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -169,7 +169,7 @@ def match_published(
     method: Method,
     published: pl.DataFrame,
     judgements: pl.DataFrame,
-    figures: pl.DataFrame,
+    figures_on: Callable[[date], pl.DataFrame],
     organisations: pl.DataFrame,
     catalogue: Catalogue,
     *,
@@ -181,7 +181,7 @@ def match_published(
         method: a method of recorded judgements with stars.
         published: `organisation`, `round`, `stars`.
         judgements: recorded judgements, as for `rate`.
-        figures: figures, as for `rate`; each round uses those published by its day.
+        figures_on: figures as they were known at the end of a day, as for `rate`.
         organisations: the population, as for `rate`.
         catalogue: the indicators.
         option: star table to use.
@@ -200,7 +200,14 @@ def match_published(
     rounds = method.judgements.rounds if method.judgements else {}
     for name in sorted(set(published["round"].drop_nulls()) & set(rounds)):
         rating = rate(
-            method, figures, judgements, organisations, catalogue, at_us=0, round=name, option=option
+            method,
+            figures_on(rounds[name]),
+            judgements,
+            organisations,
+            catalogue,
+            at_us=0,
+            round=name,
+            option=option,
         )
         ours = rating.stars.filter(pl.col("rating_status") == "rated")
         theirs = published.filter((pl.col("round") == name) & pl.col("stars").is_not_null())

@@ -7,6 +7,8 @@ Not here: the bytes (warehouse/readers.py); whether a row is accepted (validatio
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from ratings.catalogue import Catalogue
@@ -63,19 +65,50 @@ def read_figures(
     return _values(read, collection)
 
 
-def read_organisations(rows: pl.DataFrame, collection: Collection, catalogue: Catalogue) -> pl.DataFrame:
-    """The part of `read_figures` that facts need.
+def read_facts(rows: pl.DataFrame, collection: Collection, catalogue: Catalogue) -> pl.DataFrame:
+    """Say what each row of a file of facts is about, and whether its words are known ones.
 
     Returns:
-        `source_row`, `out_of_scope`, `organisation_code`, `organisation`; in the order of `rows`.
+        One row per row of `rows`, in its order: `source_row`; `out_of_scope`; `organisation_code` as
+        printed; `organisation`, null where not understood; `round`; `word_fault` (which cell holds a word that the
+        collection does not know); `conflict` (which other row says something else of the same organisation and
+        round); `repeat` (an earlier row says the same).
     """
     read = rows.select(
         pl.col("row").alias("source_row"),
         _out_of_scope(collection),
         _word(collection.columns.organisation, collection.organisation_fixed).alias("organisation_code"),
+        _text(collection.columns.round).alias("round"),
+        _word_fault(collection),
+        pl.concat_str([pl.col(c).fill_null("") for c in rows.columns if c != "row"], separator="\x1f").alias(
+            "said"
+        ),
+    )
+    key = ["organisation_code", "round"]
+    versions = read.group_by(key).agg(
+        pl.col("said").n_unique().alias("versions"), pl.col("source_row").min().alias("first_row")
     )
     found = _organisations(read, collection, catalogue)
-    return read.join(found, on="organisation_code", how="left", nulls_equal=True, maintain_order="left")
+    read = read.join(found, on="organisation_code", how="left", nulls_equal=True, maintain_order="left")
+    read = read.join(versions, on=key, how="left", nulls_equal=True, maintain_order="left")
+    return read.with_columns(
+        pl.when(pl.col("versions") > 1)
+        .then(pl.format("row {} and others say different things of the same round", "first_row"))
+        .alias("conflict"),
+        ((pl.col("versions") == 1) & (pl.col("source_row") > pl.col("first_row"))).alias("repeat"),
+    ).drop("said", "versions", "first_row")
+
+
+def _word_fault(collection: Collection) -> pl.Expr:
+    """The first cell whose word is none of those allowed, as a sentence; null where all are."""
+    faults: list[pl.Expr] = [pl.lit(None, pl.String)]
+    for column, words in collection.allowed.items():
+        cell = pl.col(column).str.strip_chars().fill_null("")
+        sentence = pl.format(
+            f"{column} is {{}}, which is none of {', '.join(w or 'blank' for w in words)}", cell
+        )
+        faults.append(pl.when(~cell.is_in(list(words))).then(sentence))
+    return pl.coalesce(*faults).alias("word_fault")
 
 
 def _text(column: str | None, fixed: str | None = None) -> pl.Expr:
@@ -117,8 +150,9 @@ def _with_components(rows: pl.DataFrame, read: pl.DataFrame, collection: Collect
     inside = read.filter(pl.col("out_of_scope").is_null())
     read = read.drop("numerator_printed", "denominator_printed")
     for part, says in (("numerator", pivot.numerator), ("denominator", pivot.denominator)):
-        lines = inside.filter(pl.col("line") == says).unique(key, keep="first", maintain_order=True)
-        lines = lines.select(*key, pl.col("value_printed").alias(f"{part}_printed"))
+        # Lines that contradict each other are all shown, so that none of them is taken for a number.
+        every = pl.col("value_printed").unique(maintain_order=True).str.join(" or ").alias(f"{part}_printed")
+        lines = inside.filter(pl.col("line") == says).group_by(key, maintain_order=True).agg(every)
         read = read.join(lines, on=key, how="left", nulls_equal=True, maintain_order="left")
     component = pl.when(pl.col("line") != pivot.value).then(pl.lit(pivot.reason, _WORD))
     return read.with_columns(pl.coalesce("out_of_scope", component).alias("out_of_scope")).drop("line")
@@ -205,13 +239,12 @@ def _values(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
     # The number minus zero is written as zero: both engines then return what they were given.
     plain = (pl.when(marked).then(None).otherwise(number) + 0.0).alias("value")
     stated = pl.when(pl.col("status_printed") != "").then(pl.col("status_printed"))
-    fault = (
-        pl.when(marked | number.is_not_null())
-        .then(None)
-        .when(pl.col("marker") == "")
-        .then(pl.lit("the cell is empty"))
-        .otherwise(pl.format("{} is neither a number nor a known marker", pl.col("marker").str.slice(0, 40)))
-    )
+    said = [_part_fault(part, collection) for part in parts]
+    if not computed:
+        empty = pl.when(pl.col("marker") == "").then(pl.lit("the cell is empty"))
+        neither = pl.format("{} is neither a number nor a known marker", pl.col("marker").str.slice(0, 40))
+        said.insert(0, pl.when(~marked & number.is_null()).then(pl.coalesce(empty, neither)))
+    fault = pl.coalesce(*said)
     return read.with_columns(
         plain,
         *(((expression + 0.0).alias(part)) for part, expression in parts.items()),
@@ -222,6 +255,23 @@ def _values(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
         "marker", "marker_status", "marker_conf", "value_printed", "numerator_printed",
         "denominator_printed", "status_printed", "period_status", "period_rule",
     )  # fmt: skip
+
+
+def _part_fault(part: str, collection: Collection) -> pl.Expr:
+    """Why a numerator or denominator cannot be what it is printed as; null where it can, or is not given."""
+    printed = pl.col(f"{part}_printed").fill_null("")
+    unreadable = (
+        (printed != "") & ~printed.is_in(list(collection.markers)) & _number(f"{part}_printed").is_null()
+    )
+    fault: Any = pl.when(unreadable).then(pl.format(f"{part} {{}} is no number", printed.str.slice(0, 40)))
+    if collection.ratio is None:
+        return pl.coalesce(fault)
+    fault = fault.when(printed == "").then(pl.lit(f"there is no {part}"))
+    if part == "denominator":
+        fault = fault.when(_number("denominator_printed") <= 0).then(
+            pl.format("denominator {}: there is nothing to divide by", printed)
+        )
+    return pl.coalesce(fault)
 
 
 def _number(column: str) -> pl.Expr:

@@ -114,7 +114,12 @@ FIGURE_RULES = (
     ),
 )
 
-FACT_RULES = (ORGANISATION_KNOWN,)
+FACT_RULES = (
+    ORGANISATION_KNOWN,
+    _not_null("round_given", "round", pl.lit("there is no rating round")),
+    _is_null("word_known", "word_fault", pl.col("word_fault")),
+    _is_null("fact_stated_once", "conflict", pl.col("conflict")),
+)
 
 
 def with_rule_columns(read: pl.DataFrame) -> pl.DataFrame:

@@ -94,9 +94,9 @@ def validate_facts(read: pl.DataFrame) -> Validation:
     """Check the rows of a file of judgements or published ratings.
 
     Args:
-        read: from `ratings.reading.read_organisations`.
+        read: from `ratings.reading.read_facts`.
     """
-    return _validate(read.with_columns(pl.lit(False).alias("repeat")), FACT_RULES)
+    return _validate(read, FACT_RULES)
 
 
 def refusal(check: str, message: str) -> CheckResult:
@@ -156,13 +156,7 @@ def _validate(rows: pl.DataFrame, rules: Sequence[Rule]) -> Validation:
     refused = _reasons(
         looked_at, [rule for rule in rules if rule.severity == ERROR and counts.get(rule.name, 0)]
     )
-    share = refused.height / looked_at.height if looked_at.height else 0.0
-    message = (
-        f"{refused.height:,} of {looked_at.height:,} rows would be refused,"
-        f" first: {json.loads(refused['reasons'][0])[0]['message']}"
-        if share > REFUSED_SHARE
-        else ""
-    )
+    message = _too_little(looked_at, refused)
     results.append(
         CheckResult(
             "most_rows_accepted",
@@ -177,6 +171,16 @@ def _validate(rows: pl.DataFrame, rules: Sequence[Rule]) -> Validation:
     )
     marked = rows.join(refused, on="source_row", how="left", maintain_order="left")
     return Validation(tuple(results), marked, message or None)
+
+
+def _too_little(looked_at: pl.DataFrame, refused: pl.DataFrame) -> str:
+    """Why a file as a whole is not what it was said to be; empty where it is."""
+    if not looked_at.height:
+        return "not one row is in scope: every row is of a kind that the collection leaves out"
+    if refused.height / looked_at.height <= REFUSED_SHARE:
+        return ""
+    first = json.loads(refused["reasons"][0])[0]["message"]
+    return f"{refused.height:,} of {looked_at.height:,} rows would be refused, first: {first}"
 
 
 def _example(rows: pl.DataFrame, rule: Rule) -> str:

@@ -108,11 +108,12 @@ class Database:
     """An open door to one database.
 
     Args:
-        url: SQLAlchemy URL, `sqlite:///path` or `postgresql://user@host/name`.
+        url: SQLAlchemy URL, `sqlite:///path` or `postgresql://user@host/name`; or the path of an SQLite file,
+            in which no sign has a meaning of its own.
     """
 
-    def __init__(self, url: str) -> None:
-        parsed = make_url(url)
+    def __init__(self, url: str | Path) -> None:
+        parsed = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else make_url(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
@@ -131,14 +132,18 @@ class Database:
     @property
     def shown(self) -> str:
         """The address as a person would type it, the password left out."""
+        if self.dialect == "sqlite":
+            return str(self.url.database)
         return self.url.set(drivername=self.dialect).render_as_string(hide_password=True)
 
     def exists(self) -> bool:
-        """Whether a ledger was founded here."""
+        """Whether a ledger was founded here: not only its tables made."""
         if self.dialect == "sqlite" and not Path(self.url.database or "").exists():
             return False
         with self.read() as connection:
-            return self.engine.dialect.has_table(connection, "ledger")
+            if not self.engine.dialect.has_table(connection, "ledger"):
+                return False
+            return connection.execute(text("SELECT count(*) FROM ledger")).scalar() == 1
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -225,7 +230,7 @@ class Database:
                 return
             import adbc_driver_sqlite.dbapi as adbc_sqlite
 
-            uri = f"file:{Path(self.url.database or '').resolve()}?mode=rw"
+            uri = f"{Path(self.url.database or '').resolve().as_uri()}?mode=rw"
             with self._gate.exclusive(), adbc_sqlite.connect(uri, autocommit=True) as connection:
                 with connection.cursor() as cursor:
                     cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
@@ -268,6 +273,15 @@ class Database:
             if not self.engine.dialect.has_table(connection, "alembic_version"):
                 return None
             return connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
+
+    def compact(self) -> None:
+        """Write the tables anew, so that nothing is left of what was removed from them, and others wait."""
+        command = "VACUUM" if self.dialect == "sqlite" else "VACUUM (FULL) event, salt"
+        with self._open() as connection:
+            raw: Any = connection.connection.driver_connection
+            if self.dialect == "postgresql":
+                raw.autocommit = True
+            raw.execute(command)
 
     def upgrade(self) -> None:
         """Bring the schema to the newest revision, in one transaction."""

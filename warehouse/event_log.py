@@ -30,7 +30,7 @@ PRODUCTION, DEMONSTRATION = "production", "demonstration"
 EVENT_TYPES = frozenset(
     {
         "observation", "withdrawal", "check_result", "definition", "judgement", "published_rating",
-        "evidence", "snapshot_built", "release", "decision", "query", "case", "batch_voided",
+        "evidence", "snapshot_built", "release", "decision", "query", "case", "batch_voided", "purge",
     }
 )  # fmt: skip
 EVENT_SCHEMA = schema.frame_schema(schema.event)
@@ -58,7 +58,7 @@ class NewBatch:
     """What is said of a batch before it is appended. Times in microseconds UTC.
 
     Attributes:
-        kind: vintage, rejected, definition, snapshot, release or void.
+        kind: vintage, rejected, definition, snapshot, release, void or purge.
         identity: what makes a second append the same append; empty: every append is a new one.
         scope: what of its collection a vintage replaces: `{"kind": "full" | "overlay"}` or
             `{"kind": "named", "organisations": [...], "periods": [...], "indicators": [...]}`.
@@ -301,6 +301,8 @@ class Ledger:
     ) -> list[dict[str, Any]]:
         """Events of some types (not observations: see observations.py) that stand, in order of position.
 
+        An event whose payload was purged says nothing any more, and is left out.
+
         Args:
             types: which types.
             as_published: only those published by then (microseconds UTC), and those without a publish time.
@@ -311,6 +313,7 @@ class Ledger:
         """
         table = schema.event
         query = select(table).where(table.c.type.in_(types)).order_by(table.c.position)
+        query = query.where(table.c.position.not_in(select(schema.purged.c.position)))
         with self.database.read() as connection:
             batches = {b.id: b for b in _batches(connection, as_recorded)}
             rows = [row._asdict() for row in connection.execute(query)]
@@ -409,7 +412,7 @@ def _quoted(text: str) -> str:
 
 
 def _insert_batch(bulk: Bulk, recorded: Batch, events: pl.DataFrame, quarantine: pl.DataFrame | None) -> None:
-    bulk.insert(schema.batch, pl.DataFrame([_row(recorded)], schema=schema.frame_schema(schema.batch)))
+    bulk.insert(schema.batch, pl.DataFrame([batch_row(recorded)], schema=schema.frame_schema(schema.batch)))
     positions = pl.int_range(recorded.first_position, recorded.last_position + 1, dtype=pl.Int64)
     batch = pl.lit(recorded.id, dtype=pl.Int64).alias("batch")
     bulk.insert(schema.event, events.with_columns(positions.alias("position"), batch))
@@ -468,11 +471,17 @@ def _batches(connection: Connection, as_recorded: int | None) -> list[Batch]:
 
 
 def _by_identity(connection: Connection, identity: str) -> Batch | None:
-    known = [b for b in _batches(connection, None) if b.identity == identity and b.voided_by is None]
+    held = (
+        connection.execute(select(schema.batch.c.id).where(schema.batch.c.identity == identity))
+        .scalars()
+        .all()
+    )
+    known = [b for b in _batches(connection, None) if b.id in held and b.voided_by is None] if held else []
     return known[0] if known else None
 
 
-def _row(batch: Batch) -> dict[str, Any]:
+def batch_row(batch: Batch) -> dict[str, Any]:
+    """A batch as a row of its table."""
     row = asdict(batch)
     del row["voided_by"]
     return row | {

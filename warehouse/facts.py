@@ -28,14 +28,28 @@ def facts(
     Returns:
         One dictionary an event, in order of position: the columns of the `event` table, `payload` parsed.
     """
-    newest: dict[str, Batch] = {}
-    for batch in ledger.batches(kind="vintage", as_recorded=as_recorded):
-        if batch.collection and batch.voided_by is None and batch.scope["kind"] == "full":
-            held = newest.get(batch.collection)
-            if held is None or (batch.published_at or 0) >= (held.published_at or 0):
-                newest[batch.collection] = batch
+    standing = [
+        batch
+        for batch in ledger.batches(kind="vintage", as_recorded=as_recorded)
+        if batch.voided_by is None and batch.scope["kind"] == "full"
+    ]
+    current = {
+        b.collection: _current([o for o in standing if o.collection == b.collection], as_published)
+        for b in standing
+    }
     return [
         event
         for event in ledger.events(kind, as_published=as_published, as_recorded=as_recorded)
-        if event["collection"] not in newest or event["batch"] == newest[event["collection"]].id
+        if event["collection"] not in current or event["batch"] == current[event["collection"]].id
     ]
+
+
+def _current(batches: list[Batch], as_published: int | None) -> Batch:
+    """The file that counts: the last one published by then, else the first there was.
+
+    Files of facts are put together after the event: what the first of them says of an earlier day is the best
+    that is known of that day.
+    """
+    ordered = sorted(batches, key=lambda b: (b.published_at or 0, b.id))
+    out = [b for b in ordered if as_published is None or (b.published_at or 0) <= as_published]
+    return out[-1] if out else ordered[0]

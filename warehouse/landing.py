@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from pathlib import Path
 from ratings.errors import InputError, LedgerError, NotFoundError
 
 _CHUNK = 1 << 20
+_UNFINISHED = ".landing-"
+_ABANDONED_S = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,11 @@ class LandedFile:
     byte_size: int
     file_name: str
     path: Path
+
+    @classmethod
+    def of(cls, path: Path) -> LandedFile:
+        """A file as it would be landed, left where it is."""
+        return cls(sha256_of(path), path.stat().st_size, path.name, path)
 
 
 class Landing:
@@ -81,8 +89,9 @@ class Landing:
 
     def _land(self, descriptor: int, file_name: str) -> LandedFile:
         self.directory.mkdir(parents=True, exist_ok=True)
+        self._remove_abandoned()
         digest, size = hashlib.sha256(), 0
-        handle, temporary = tempfile.mkstemp(dir=self.directory, prefix=".landing-")
+        handle, temporary = tempfile.mkstemp(dir=self.directory, prefix=_UNFINISHED)
         try:
             with os.fdopen(handle, "wb") as copy:
                 while chunk := os.read(descriptor, _CHUNK):
@@ -92,19 +101,33 @@ class Landing:
                 copy.flush()
                 os.fsync(copy.fileno())
             place = self._place(digest.hexdigest())
-            if not place.exists():
+            # What lies there is believed only after a look: a copy that was cut or changed is put right.
+            if not place.exists() or sha256_of(place) != digest.hexdigest():
                 place.parent.mkdir(exist_ok=True)
                 Path(temporary).chmod(0o444)
                 Path(temporary).rename(place)
-                for directory in (place.parent, self.directory):
-                    _sync(directory)
+            for directory in (place.parent, self.directory):
+                _sync(directory)
             return LandedFile(digest.hexdigest(), size, file_name, place)
         finally:
             with suppress(FileNotFoundError):
                 Path(temporary).unlink()
 
+    def _remove_abandoned(self) -> None:
+        """Take away copies that a crash left unfinished more than a day ago."""
+        for unfinished in self.directory.glob(f"{_UNFINISHED}*"):
+            with suppress(FileNotFoundError):
+                if time.time() - unfinished.stat().st_mtime > _ABANDONED_S:
+                    unfinished.unlink()
+
     def _place(self, sha256: str) -> Path:
         return self.directory / sha256[:2] / sha256
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, as 64 lower-case hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _sync(directory: Path) -> None:

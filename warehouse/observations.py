@@ -35,6 +35,7 @@ FIGURE = [
 ]
 _READ = [*FIGURE, "batch", "type", "organisation_code"]
 _TYPES = schema.frame_schema(schema.event)
+_SPANS = 200  # an engine's limit on the depth of a condition is about a thousand
 NO_EVENTS = pl.DataFrame(
     schema={name: pl.Categorical() if _TYPES[name] == pl.String() else _TYPES[name] for name in _READ}
 )
@@ -65,11 +66,15 @@ def timeline(
     standing = [b for b in mine if b.voided_by is None]
     if not standing:
         return NO_EVENTS
-    ranges = " OR ".join(f"position BETWEEN {first} AND {last}" for first, last in _ranges(standing))
+    spans = _ranges(standing)
+    if len(spans) > _SPANS:
+        spans = [(standing[0].first_position, standing[-1].last_position)]
+    ranges = " OR ".join(f"position BETWEEN {first} AND {last}" for first, last in spans)
     published = "TRUE" if as_published is None else f"published_at <= {int(as_published)}"
     events = ledger.database.frame(
         schema.event, _READ, f"({ranges}) AND type IN ('observation', 'withdrawal') AND {published}"
     ).with_columns(pl.col("stated_by", "source_batch").fill_null(pl.col("batch")))
+    events = events.filter(pl.col("batch").is_in([b.id for b in standing]))
     voided = [b.id for b in batches if b.voided_by is not None]
     return events.filter(~pl.col("stated_by").is_in(voided)) if voided else events
 

@@ -18,6 +18,7 @@ from ratings.collections import Collection, list_collections
 from ratings.errors import InputError
 
 ROW = "row"
+_EXACT = 2.0**53  # below it a floating-point number holds every whole number
 
 
 def read_rows(path: Path, collection: Collection, file_name: str | None = None) -> pl.DataFrame:
@@ -47,7 +48,8 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
         )
     try:
         table = _parquet(path, collection, name) if form == "parquet" else _csv(path, collection, name, form)
-    except (pa.ArrowInvalid, OSError, EOFError) as error:
+        text = pl.DataFrame(pa.table({column: _text(table.column(column)) for column in table.column_names}))
+    except (pa.ArrowException, OSError, EOFError, KeyError) as error:
         cause = str(error).strip().splitlines()[0]
         raise InputError(
             f"cannot be read as {form}: {cause}",
@@ -56,9 +58,10 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
         ) from error
     if not table.num_rows:
         raise InputError("there is a header but no row", file=name, hint="ask the supplier to send it again")
-    text = pl.DataFrame(pa.table({column: _text(table.column(column)) for column in table.column_names}))
     first = 2 + collection.file.skip_rows
-    return text.with_columns(pl.int_range(first, first + text.height, dtype=pl.Int64).alias(ROW))
+    numbered = text.with_columns(pl.int_range(first, first + text.height, dtype=pl.Int64).alias(ROW))
+    # A blank line is no row, and yet counts where rows are numbered.
+    return numbered.filter(~pl.all_horizontal(pl.col(text.columns).is_null()))
 
 
 def _parquet(path: Path, collection: Collection, name: str) -> pa.Table:
@@ -71,7 +74,9 @@ def _csv(path: Path, collection: Collection, name: str, form: str) -> pa.Table:
     read = pa_csv.ReadOptions(
         skip_rows=collection.file.skip_rows, encoding=collection.file.encoding.replace("utf-8-sig", "utf8")
     )
-    parse = pa_csv.ParseOptions(delimiter=collection.file.delimiter, newlines_in_values=True)
+    parse = pa_csv.ParseOptions(
+        delimiter=collection.file.delimiter, newlines_in_values=True, ignore_empty_lines=False
+    )
     compression = "gzip" if form.endswith(".gz") else None
     with pa.input_stream(path, compression=compression) as stream:
         header = pa_csv.open_csv(stream, read, parse).schema.names
@@ -88,6 +93,15 @@ def _csv(path: Path, collection: Collection, name: str, form: str) -> pa.Table:
 
 
 def _require(found: list[str], collection: Collection, name: str) -> None:
+    twice = sorted({column for column in collection.required_columns() if found.count(column) > 1})
+    if twice:
+        raise InputError(
+            f"column {twice[0]!r} stands there twice",
+            file=name,
+            row=1 + collection.file.skip_rows,
+            column=twice[0],
+            hint="ask the supplier which one counts",
+        )
     missing = [column for column in collection.required_columns() if column not in found]
     if not missing:
         return
@@ -109,6 +123,7 @@ def _require(found: list[str], collection: Collection, name: str) -> None:
 def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """A column as text; a column of whole numbers kept as floating point loses the `.0` nobody printed."""
     if pa.types.is_floating(column.type):
-        whole = pc.all(pc.equal(pc.floor(column), column), skip_nulls=True).as_py()
+        exact = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), _EXACT))
+        whole = pc.all(exact, skip_nulls=True).as_py()
         column = column.cast(pa.int64()) if whole else column
     return column.cast(pa.string())

@@ -53,7 +53,7 @@ batch = Table(
     "batch",
     metadata,
     Column("id", _Key, primary_key=True, autoincrement=False, comment="gapless, in commit order"),
-    Column("kind", Text, nullable=False, comment="vintage, rejected, definition, snapshot, release, void"),
+    Column("kind", Text, nullable=False, comment="vintage, rejected, definition, ...: see NewBatch"),
     Column("first_position", BigInteger, nullable=False),
     Column("last_position", BigInteger, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
@@ -149,7 +149,20 @@ salt = Table(
     comment="Random bytes that keep a small number from being guessed from its hash. Erasable: see purge.",
 )
 
-APPEND_ONLY = ("ledger", "landed_file", "batch", "event", "quarantine", "batch_tree")
+purged = Table(
+    "purged",
+    metadata,
+    Column("position", _Key, primary_key=True, autoincrement=False, comment="the event that lost something"),
+    Column("leaf", LargeBinary, nullable=False, comment="its RFC 6962 leaf hash, from before"),
+    Column("what", Text, nullable=False, comment="what was removed: salt, or salt and payload"),
+    Column("authority", Text, nullable=False, comment="who may order it"),
+    Column("reason", Text, nullable=False),
+    Column("purged_at", BigInteger, nullable=False),
+    Column("purged_by", BigInteger, nullable=False, comment="the batch that records the purge"),
+    comment="What is left of purged events: their place in the tree.",
+)
+
+APPEND_ONLY = ("ledger", "landed_file", "batch", "event", "quarantine", "batch_tree", "purged")
 
 OBSERVATION_VERSION = 1
 

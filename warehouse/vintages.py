@@ -116,7 +116,9 @@ def in_scope(keys: pl.DataFrame, scope: dict[str, Any]) -> pl.DataFrame:
     if scope["kind"] == "overlay":
         return keys.clear()
     for column in KEY:
-        if named := scope.get(f"{column}s"):
+        if (
+            named := scope.get(f"{column}s")
+        ) is not None:  # an empty list names nothing, and so replaces nothing
             keys = keys.filter(pl.col(column).is_in(named))
     return keys
 

@@ -35,5 +35,4 @@ def demo(
 
     directory = warehouse or DEMO
     # Whatever the environment says of a team's ledger: a demonstration goes only where it was told to.
-    url = database_url or f"sqlite:///{directory / 'ledger.db'}"
-    run(open_settings(directory, url, actor), lait=lait)
+    run(open_settings(directory, database_url or directory / "ledger.db", actor), lait=lait)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -16,7 +17,9 @@ from pipelines.releases import parse_time
 from pipelines.settings import Settings, settings
 from pipelines.void import void
 from ratings.errors import InputError, LedgerError, StarledgerError
-from warehouse.observations import observations
+from warehouse.event_log import NewBatch, event_frame
+from warehouse.facts import facts as standing_facts
+from warehouse.observations import observations, timeline
 
 HEADER = "Short Desc,Years,LA and Regions,Values,LA Number\n"
 MAY, JUNE, JULY = (parse_time(day) for day in ("2025-05-01", "2025-06-01", "2025-07-01"))
@@ -256,6 +259,157 @@ def test_the_2002_facts_become_judgements_and_ratings(here: Settings, shared_dat
         "2002-05",
     )
     assert event["published_at"] == parse_time("2002-05-30")
+
+
+FACTS = "council,rating_round,published_date,regime,children_serving,children_prospects,adults_serving,adults_prospects,stars,completeness,granularity,evidence,note,source_url\n"  # noqa: E501
+
+
+def facts(directory: Path, name: str, *rows: str) -> Path:
+    file = directory / name
+    file.write_text(FACTS + "".join(f"{row},,,,,\n" for row in rows), encoding="utf-8")
+    return file
+
+
+def fact(
+    council: str, serving: str = "most", stars: object = 2, round: str = "2002-05", date: str = "2002-05-30"
+) -> str:
+    return f"{council},{round},{date},joint,{serving},promising,most,promising,{stars}"
+
+
+def judged(here: Settings, as_published: int | None = None) -> dict[str, str]:
+    events = standing_facts(here.ledger(), "judgement", as_published=as_published)
+    return {
+        e["organisation"]: e["payload"]["judgement"]
+        for e in events
+        if (e["payload"]["service"], e["payload"]["aspect"]) == ("children", "serving")
+    }
+
+
+def test_facts_that_contradict_each_other_or_use_other_words_are_quarantined(
+    here: Settings, tmp_path: Path
+) -> None:
+    good = [fact(c) for c in ("Camden", "Hackney", "Leeds", "Kent", "Dorset", "Essex")]
+    bad = [fact("Sunderland"), fact("Sunderland", "yes"), fact("Walsall", "banana"), fact("Bolton", round="")]
+    file = facts(tmp_path, "f.csv", *good, fact("Camden"), *bad)
+    (report,) = ingest(here, [file], "judgements")
+    assert (report.observations, report.unchanged, report.quarantined) == (6, 1, 4)
+    wrong = {r["source_row"]: r["reasons"][0]["check"] for r in here.ledger().quarantine(report.batch)}
+    assert wrong == {9: "fact_stated_once", 10: "fact_stated_once", 11: "word_known", 12: "round_given"}
+
+
+def test_a_star_that_is_no_number_of_stars_is_quarantined(here: Settings, tmp_path: Path) -> None:
+    rows = [fact(c) for c in ("Camden", "Hackney", "Leeds")]
+    (report,) = ingest(
+        here, [facts(tmp_path, "f.csv", *rows, fact("Kent", stars="two"))], "published_ratings"
+    )
+    assert (report.observations, report.quarantined) == (3, 1)
+
+
+def test_a_later_file_of_facts_does_not_change_what_was_known_before_it(
+    here: Settings, tmp_path: Path
+) -> None:
+    ingest(here, [facts(tmp_path, "a.csv", fact("Camden"), fact("Leeds"))], "judgements", published_at=MAY)
+    ingest(here, [facts(tmp_path, "b.csv", fact("Camden", "some"))], "judgements", published_at=JULY)
+    assert judged(here, parse_time("2002-06-01")) == {"camden": "most", "leeds": "most"}
+    assert judged(here, JUNE) == {"camden": "most", "leeds": "most"}
+    assert judged(here, JULY) == {"camden": "some"} == judged(here)
+
+
+def test_a_row_from_the_future_refuses_the_file(here: Settings, tmp_path: Path) -> None:
+    file = facts(tmp_path, "f.csv", fact("Camden"), fact("Leeds", date="2999-01-01"))
+    (report,) = ingest(here, [file], "judgements")
+    assert report.status == REFUSED
+    assert (
+        "row 3, column 'published_date': the date 2999-01-01T00:00:00Z lies in the future" in report.message
+    )
+
+
+def test_a_scope_is_for_figures(here: Settings, tmp_path: Path) -> None:
+    scope = {"kind": "named", "organisations": ["leeds"]}
+    with pytest.raises(InputError, match="replaces all of it"):
+        ingest(here, [facts(tmp_path, "f.csv", fact("Leeds"))], "judgements", scope=scope)
+
+
+def test_a_file_with_nothing_in_scope_is_refused_and_withdraws_nothing(
+    here: Settings, tmp_path: Path
+) -> None:
+    header = (
+        "Geographical Code,Geographical Description,Geographical Level,ONS Code,ASCOF Measure Code,"
+        "Disaggregation Level,Measure Type,Measure Value\n"
+    )
+    first, second = tmp_path / "ascof_2020-21.csv", tmp_path / "ascof_2021-22.csv"
+    first.write_text(header + "211,Kirklees,Council,E08000034,1A,Total,Outcome,19.6\n")
+    second.write_text(header + "211,Kirklees,Council,E08000034,1A,Female,Outcome,19.6\n")
+    ingest(here, [first], "ascof", published_at=MAY)
+    (report,) = ingest(here, [second], "ascof", published_at=JUNE)
+    assert (report.status, report.withdrawn) == (REFUSED, 0)
+    assert "not one row is in scope" in report.message
+    assert observations(here.ledger(), ["ascof"]).height == 1
+
+
+def test_lines_of_one_figure_that_contradict_each_other_are_quarantined(
+    here: Settings, tmp_path: Path
+) -> None:
+    header = (
+        "Geographical Code,Geographical Description,Geographical Level,ONS Code,ASCOF Measure Code,"
+        "Disaggregation Level,Measure Type,Measure Value\n"
+    )
+    lines = [f"{code},x,Council,x,1A,Total,Outcome,19.6" for code in (204, 210, 211)]
+    parts = ["211,x,Council,x,1A,Total,Numerator,83160", "211,x,Council,x,1A,Total,Numerator,999999"]
+    file = tmp_path / "ascof_2020-21.csv"
+    file.write_text(header + "\n".join([*lines, *parts]) + "\n")
+    (report,) = ingest(here, [file], "ascof", published_at=MAY)
+    assert (report.observations, report.quarantined) == (2, 1)
+    (refused,) = here.ledger().quarantine(report.batch)
+    assert refused["reasons"][0]["message"] == "numerator 83160 or 999999 is no number"
+
+
+def test_a_dry_run_of_a_refused_file_writes_nothing(here: Settings, tmp_path: Path) -> None:
+    ingest(here, [lait(tmp_path, "a.csv", row())], "lait", published_at=MAY)
+    head = here.ledger().head()
+    (tmp_path / "b.csv").write_text("a,b\n1,2\n")
+    (report,) = ingest(here, [tmp_path / "b.csv"], "lait", published_at=JUNE, dry_run=True)
+    assert (report.status, report.batch) == (REFUSED, None)
+    assert here.ledger().head() == head
+
+
+def test_a_dry_run_says_what_is_already_known(here: Settings, tmp_path: Path) -> None:
+    file = lait(tmp_path, "a.csv", row())
+    ingest(here, [file], "lait", published_at=MAY)
+    assert ingest(here, [file], "lait", published_at=MAY, dry_run=True)[0].status == KNOWN
+
+
+def test_a_landed_copy_that_was_cut_is_put_right(here: Settings, tmp_path: Path) -> None:
+    file = lait(tmp_path, "a.csv", row(202), row(203))
+    (report,) = ingest(here, [file], "lait", published_at=MAY)
+    landed = here.landing.path(report.sha256)
+    landed.chmod(0o644)
+    landed.write_bytes(landed.read_bytes()[:70])
+    (again,) = ingest(here, [file], "lait", published_at=JUNE)
+    assert (again.read, again.withdrawn) == (2, 0)
+    assert landed.read_bytes() == file.read_bytes()
+
+
+def test_a_warehouse_may_have_any_name(tmp_path: Path) -> None:
+    file = lait(tmp_path, "a.csv", row())
+    for name in ("a b", "50%20", "what?mode=ro", "x#y", "naïve"):
+        here = settings(tmp_path / name)
+        assert ingest(here, [file], "lait", published_at=MAY)[0].status == INGESTED
+        assert len(values(here)) == 1
+        assert (tmp_path / name / "ledger.db").is_file()
+
+
+def test_a_log_of_very_many_alternating_batches_can_be_read(new_ledger) -> None:
+    ledger = new_ledger()
+    figure = event_frame(
+        [{"type": "observation", "schema_version": 1, "collection": "lait", "indicator": "i", "organisation": "o",
+         "period": "2020-01-01/P1Y", "value": 1.0, "published_at": 1}]
+    )  # fmt: skip
+    other = figure.with_columns(pl.lit("oflog").alias("collection"))
+    for n in range(230):
+        ledger.append(NewBatch("vintage", "a", "0", collection="lait", published_at=n), figure)
+        ledger.append(NewBatch("vintage", "a", "0", collection="oflog", published_at=n), other)
+    assert timeline(ledger, ["lait"]).height == 230
 
 
 cells = st.one_of(

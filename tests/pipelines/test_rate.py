@@ -197,6 +197,20 @@ def test_a_failed_key_threshold_caps_the_judgement(here: Settings) -> None:
     )
 
 
+def test_a_figure_restated_later_does_not_change_a_past_round(here: Settings) -> None:
+    def a1(value: float, at: str) -> None:
+        known = figure("walsall", value, indicator="PAF:A1", period="2000-04-01/P1Y", denominator=406.0)
+        append(here, [known], collection="a1_2001", at=microseconds(at))
+
+    a1(25.0, "2001-11-19")
+    a1(9.0, "2006-01-01")
+    append(here, judgements("walsall", "most promising most promising"), collection="judgements", at=MAY_2002)
+    built = build(here, "ssi-2002", round="2002-05", as_published=microseconds("2010-01-01"))
+    judged = built.table("judgements", organisation="walsall", service="children", aspect="serving")
+    assert judged["capped_by"].to_list() == ["PAF:A1"]
+    assert built.table("observations")["value"].to_list() == [25.0]
+
+
 def test_only_councils_that_existed_are_rated(here: Settings) -> None:
     append(here, judgements("walsall", "no poor no poor"), collection="judgements", at=MAY_2002)
     then = build(here, "ssi-2002", as_published=MAY_2002).table("organisations")["organisation"]

@@ -61,7 +61,7 @@ def covers(scope: dict[str, Any], key: Key) -> bool:
     if scope["kind"] == "overlay":
         return False
     lists = (scope.get("indicators"), scope.get("organisations"), scope.get("periods"))
-    return all(not names or part in names for part, names in zip(key, lists, strict=True))
+    return all(names is None or part in names for part, names in zip(key, lists, strict=True))
 
 
 def naive_state(files: list[File], as_published: int) -> dict[Key, tuple[float | None, str]]:

@@ -93,3 +93,36 @@ def test_a_file_cut_in_half_is_not_read(tmp_path: Path) -> None:
 def test_a_file_of_another_collection_names_the_one_it_fits(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"it has no column 'Code'.*these columns fit --collection lait"):
         read_rows(lait_csv(tmp_path, "InfMort,2015,Camden,1,202\n"), load_collection("oflog"))
+
+
+def test_a_blank_line_is_no_row_and_counts_all_the_same(tmp_path: Path) -> None:
+    rows = read_rows(lait_csv(tmp_path, "InfMort,2015,Camden,1,202\n\n\nInfMort,2016,Camden,2,202\n"), LAIT)
+    assert rows["row"].to_list() == [2, 5]
+
+
+@pytest.mark.parametrize("values", [[["a"]], [{"a": 1}], [b"\xff\xfe"]])
+def test_cells_that_are_no_text_are_an_error_and_not_a_crash(tmp_path: Path, values: list) -> None:
+    file = tmp_path / "lait.parquet"
+    columns = {"Short Desc": ["InfMort"], "Years": ["2015"], "LA and Regions": ["x"], "LA Number": [202.0]}
+    pq.write_table(pa.table(columns | {"Values": values}), file)
+    with pytest.raises(InputError, match=r"lait\.parquet: cannot be read as parquet"):
+        read_rows(file, LAIT)
+
+
+def test_numbers_beyond_exactness_stay_what_they_are(tmp_path: Path) -> None:
+    file = tmp_path / "lait.parquet"
+    columns = {
+        "Short Desc": ["InfMort"] * 2,
+        "Years": ["2015"] * 2,
+        "LA and Regions": ["x"] * 2,
+        "LA Number": [202.0] * 2,
+    }
+    pq.write_table(pa.table(columns | {"Values": [1e300, float("inf")]}), file)
+    assert read_rows(file, LAIT)["Values"].to_list() == ["1e+300", "inf"]
+
+
+def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "lait.csv"
+    file.write_text(HEADER.strip() + ",Values\nInfMort,2015,Camden,1,202,2\n")
+    with pytest.raises(InputError, match="column 'Values' stands there twice"):
+        read_rows(file, LAIT)

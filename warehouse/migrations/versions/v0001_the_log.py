@@ -7,7 +7,7 @@ revision = "0001"
 down_revision = None
 
 _Key = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
-_TABLES = ("ledger", "landed_file", "batch", "event", "quarantine", "batch_tree")
+_TABLES = ("ledger", "landed_file", "batch", "event", "quarantine", "batch_tree", "purged")
 _FIGURES = sa.text("type NOT IN ('observation', 'withdrawal')")
 
 
@@ -104,6 +104,16 @@ def upgrade() -> None:
         "salt",
         sa.Column("batch", sa.BigInteger, sa.ForeignKey("batch.id"), primary_key=True, autoincrement=False),
         sa.Column("salts", sa.LargeBinary, nullable=False),
+    )
+    op.create_table(
+        "purged",
+        sa.Column("position", _Key, primary_key=True, autoincrement=False),
+        sa.Column("leaf", sa.LargeBinary, nullable=False),
+        sa.Column("what", sa.Text, nullable=False),
+        sa.Column("authority", sa.Text, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("purged_at", sa.BigInteger, nullable=False),
+        sa.Column("purged_by", sa.BigInteger, nullable=False),
     )
     if op.get_bind().dialect.name == "sqlite":
         for table in _TABLES:
