@@ -1,20 +1,21 @@
 """Sources: from an event to the cell that it was read from.
 
 Here: batch, file, sheet, row and column of an event, and the text of the cell read back from the bytes that
-    were landed.
+    were landed, where they are still those that were recorded.
 Not here: which events a star rests on (trace.py).
 """
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from ratings.collections import Collection, load_collection
-from ratings.errors import StarledgerError
+from ratings.errors import LedgerError, StarledgerError
 from warehouse.event_log import Batch, Ledger
-from warehouse.landing import Landing
+from warehouse.landing import Landing, sha256_of
 from warehouse.readers import ROW, read_rows
 from warehouse.snapshot_manifest import iso
 
@@ -32,6 +33,7 @@ class Sources:
         self.landing = landing
         self._batches: dict[int, Batch] = {b.id: b for b in ledger.batches()}
         self._files: dict[tuple[str, str], pl.DataFrame] = {}
+        self._hashes: dict[str, str] = {}
 
     def batch(self, number: int) -> Batch:
         """A batch of the log."""
@@ -83,15 +85,38 @@ class Sources:
         """A row of a landed file as printed, by column.
 
         Raises:
-            StarledgerError: the bytes are not here, or do not hold this row.
+            StarledgerError: the bytes are not here, are not those recorded, or do not hold this row.
         """
         key = (batch.file_sha256 or "", collection.id)
         if key not in self._files:
-            self._files[key] = read_rows(self.landing.path(key[0]), collection, batch.file_name)
+            self._files[key] = read_rows(self._landed(key[0], batch.file_name), collection, batch.file_name)
         found = self._files[key].filter(pl.col(ROW) == row)
         if found.is_empty():
             raise StarledgerError("the file has no such row", file=batch.file_name, row=row)
         return dict(found.row(0, named=True))
+
+    def _landed(self, recorded: str, file_name: str | None) -> Path:
+        """Where the bytes of a file lie, once they were found to be those that were recorded.
+
+        Raises:
+            StarledgerError: they are not here, or are others now.
+        """
+        path = self.landing.path(recorded)
+        try:
+            if recorded not in self._hashes:
+                self._hashes[recorded] = sha256_of(path)
+        except OSError as error:
+            raise LedgerError(
+                f"the landed bytes cannot be read: {error.strerror}", file=str(path), hint="check permissions"
+            ) from error
+        if (actual := self._hashes[recorded]) != recorded:
+            raise LedgerError(
+                "the landed bytes are not those that were recorded: "
+                f"SHA-256 is {actual}, expected {recorded}",
+                file=file_name,
+                hint=f"restore {path} from a backup",
+            )
+        return path
 
 
 def _columns(event: dict[str, Any], collection: Collection | None) -> list[tuple[str, str]]:

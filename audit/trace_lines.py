@@ -16,9 +16,15 @@ _ASPECTS = {"serving": "serving people well", "prospects": "prospects for improv
 
 
 def lines(trace: dict[str, Any]) -> list[Line]:
-    """A trace as (depth, sentence) pairs, in the order to be shown."""
+    """A trace as (depth, sentence) pairs, in the order to be shown; each sentence is one line."""
     told: set[str] = set()
-    return [*_head(trace, told), *_judgements(trace, told), *_figures(trace, told)]
+    found = [*_head(trace, told), *_judgements(trace, told), *_figures(trace, told)]
+    return [(depth, _visible(sentence)) for depth, sentence in found]
+
+
+def _visible(sentence: str) -> str:
+    """A sentence without control characters: the sources' names write no lines of their own."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in sentence)
 
 
 def _head(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
@@ -148,7 +154,7 @@ def _source(depth: int, event: int, source: dict[str, Any], told: set[str]) -> I
     )
     yield depth, f"{sheet}row {source['row']}: {cells}"
     if source["problem"]:
-        yield depth, f"the cell could not be read back: {source['problem']}"
+        yield depth, f"!!! NOT PROVEN: the cell could not be read back: {source['problem']}"
 
 
 def _count(number: int, noun: str) -> str:

@@ -7,15 +7,17 @@ Not here: building a snapshot (rate.py), its files (warehouse/snapshots.py).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass
+import fcntl
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.definitions import blank_event, signed
 from pipelines.settings import Settings
 from ratings.errors import MethodError, NotFoundError, SnapshotError, StarledgerError
-from warehouse.event_log import Ledger, event_frame
+from warehouse.event_log import Batch, ConflictError, Ledger, event_frame
 from warehouse.event_log import now as present
 from warehouse.snapshot_manifest import iso, microseconds
 from warehouse.snapshots import SnapshotRef, latest, move_latest, require_whole, snapshot
@@ -25,6 +27,8 @@ STATES = ("preview", "approved", RELEASED, "held", "superseded", "withdrawn")
 _SHOWN = ("preview", "approved", RELEASED)
 _AFTER_RELEASE = ("superseded", "withdrawn")
 _DRAFT = "draft"
+_LOCK = ".release-lock"
+_ATTEMPTS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,17 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """What a release led to: the step, and the id that `latest.json` names now, if any."""
+    """What a release led to.
+
+    Attributes:
+        step: the step taken.
+        latest: the id that `latest.json` names now, if any.
+        embargoed: whether the step takes effect only later.
+    """
 
     step: Step
     latest: str | None
+    embargoed: bool
 
 
 def release(
@@ -66,6 +77,8 @@ def release(
     now: int | None = None,
 ) -> Release:
     """Let a snapshot enter a state, and let `latest.json` follow.
+
+    One release at a time: a second waits until the first has moved `latest.json`.
 
     Args:
         settings: where, and who does it.
@@ -80,37 +93,77 @@ def release(
         The step taken, and what is released now.
 
     Raises:
+        ConflictError: others append to the log faster than this step can be checked.
         MethodError: the method is illustrative and can never be released.
         NotFoundError: there is no such snapshot.
         SnapshotError: the state is unknown or does not follow on the present one, there is no reason, the
             time is past, or the snapshot is not what the log says was built.
     """
-    moment = present() if now is None else now
     if state not in STATES:
         raise SnapshotError(
             f"{state!r} is not a state of a snapshot", hint=f"choose one of {', '.join(STATES)}"
         )
     if not reason.strip():
         raise SnapshotError("a release needs a reason", hint="say why: --reason TEXT")
-    if at is not None and at < moment:
-        raise SnapshotError(
-            f"a release cannot take effect in the past ({iso(at)})",
-            hint="leave --at out, or give a time to come",
-        )
     ledger = settings.ledger()
-    with suppress(StarledgerError):
-        settle(settings, now=moment)  # what a crash left undone; its troubles must not stop a withdrawal
-    built = _built(settings, ledger, snapshot_id)
-    _admit(ledger, built, state, moment)
-    if state in _SHOWN:
-        _require_as_built(built, snapshot(settings.snapshots, snapshot_id))
-    effective = moment if at is None else at
-    payload = {"snapshot": snapshot_id, "state": state, "at": iso(effective)}
-    event = blank_event("release", payload, reason=reason)
-    batch = signed(settings, "release", "", reason, simulated=built["simulated"])
-    appended = ledger.append(batch, event_frame([event]))
-    step = Step(snapshot_id, state, effective, appended.first_position, settings.actor, reason)
-    return Release(step, settle(settings, now=moment))
+    with _alone(settings):
+        # Within the lock, so that times follow one another as the positions do.
+        moment = present() if now is None else now
+        if at is not None and at < moment:
+            raise SnapshotError(
+                f"a release cannot take effect in the past ({iso(at)})",
+                hint="leave --at out, or give a time to come",
+            )
+        with suppress(StarledgerError):
+            _settle(settings, moment)  # what a crash left undone; its troubles must not stop a withdrawal
+        effective = moment if at is None else at
+        step = Step(snapshot_id, state, effective, 0, settings.actor, reason)
+        appended = _append(settings, ledger, step, moment)
+        step = replace(step, position=appended.first_position)
+        return Release(step, _settle(settings, moment), embargoed=effective > moment)
+
+
+def _append(settings: Settings, ledger: Ledger, step: Step, moment: int) -> Batch:
+    """Record a step that may be taken, as the log stands; where it has grown meanwhile, look again."""
+    whole = False
+    for attempt in range(1, _ATTEMPTS + 1):
+        head = ledger.head()
+        built = _built(settings, ledger, step.snapshot)
+        _admit(ledger, built, step.state, moment)
+        if step.state in _SHOWN and not whole:
+            _require_as_built(built, snapshot(settings.snapshots, step.snapshot))
+            whole = True
+        payload = {"snapshot": step.snapshot, "state": step.state, "at": iso(step.at)}
+        event = blank_event("release", payload, reason=step.reason)
+        batch = signed(settings, "release", "", step.reason, simulated=built["simulated"])
+        try:
+            return ledger.append(batch, event_frame([event]), expected_position=head.position)
+        except ConflictError:
+            if attempt == _ATTEMPTS:
+                raise
+    raise AssertionError("the last attempt returns or raises")
+
+
+@contextmanager
+def _alone(settings: Settings) -> Iterator[None]:
+    """Wait until nobody else releases into this directory; a process that dies lets go of the lock.
+
+    Raises:
+        SnapshotError: the lock file cannot be opened.
+    """
+    path = settings.snapshots / _LOCK
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise SnapshotError(
+            f"cannot be opened: {error.strerror}", file=str(path), hint="make the directory writable"
+        ) from error
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def settle(settings: Settings, *, now: int | None = None) -> str | None:
@@ -122,8 +175,14 @@ def settle(settings: Settings, *, now: int | None = None) -> str | None:
     Raises:
         SnapshotError: the snapshot that should be latest is not whole, or the file cannot be moved.
     """
+    settings.ledger()  # a directory mistyped is an error, not a new directory
+    with _alone(settings):
+        return _settle(settings, present() if now is None else now)
+
+
+def _settle(settings: Settings, moment: int) -> str | None:
     ledger = settings.ledger()
-    step = current(history(ledger), present() if now is None else now)
+    step = current(history(ledger), moment)
     try:
         before = latest(settings.snapshots)
     except SnapshotError:

@@ -15,8 +15,25 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ratings.errors import InputError
+
 if TYPE_CHECKING:
     from pipelines.settings import Settings
+
+# Rules reckon years before and after a time; no source was out before, and none of ours will be after.
+_FIRST_YEAR, _LAST_YEAR = 1900, 2200
+_LAST_POSITION = 2**63 - 1  # what a database can number
+
+
+def _position_of(position: int | None) -> int | None:
+    """A position option, refused where no log can have it."""
+    if position is not None and not 0 <= position <= _LAST_POSITION:
+        raise InputError(
+            f"--as-recorded {position} is not a position of a log",
+            hint="give a whole number from 0; `starledger ledger batches` lists them",
+        )
+    return position
+
 
 Actor = Annotated[
     str | None, typer.Option("--as", metavar="ACTOR", help="Who acts. Default: the system user.")
@@ -44,12 +61,14 @@ AsPublished = Annotated[
 AsRecorded = Annotated[
     int | None,
     typer.Option(
-        metavar="POSITION", help="As the log held up to this position, rounded down to the end of a batch."
+        metavar="POSITION",
+        help="As the log held up to this position, rounded down to the end of a batch.",
+        callback=_position_of,
     ),
 ]
 
 
-def open_settings(warehouse: Path | None, database_url: str | None, actor: str | None) -> Settings:
+def open_settings(warehouse: Path | None, database_url: str | Path | None, actor: str | None) -> Settings:
     """Settings from the shared options."""
     from pipelines.settings import settings
 
@@ -57,10 +76,22 @@ def open_settings(warehouse: Path | None, database_url: str | None, actor: str |
 
 
 def time_of(text: str | None) -> int | None:
-    """A time option in microseconds UTC."""
+    """A time option in microseconds UTC.
+
+    Raises:
+        InputError: it is not a time, or is one so far away that no rating can be asked for.
+    """
     from pipelines.releases import parse_time
 
-    return None if text is None else parse_time(text)
+    if text is None:
+        return None
+    moment = parse_time(text)
+    if not parse_time(f"{_FIRST_YEAR}-01-01") <= moment < parse_time(f"{_LAST_YEAR + 1}-01-01"):
+        raise InputError(
+            f"{text!r} is out of range: times run from the year {_FIRST_YEAR} to the year {_LAST_YEAR}",
+            hint="check the year",
+        )
+    return moment
 
 
 def print_json(value: Any) -> None:

@@ -98,12 +98,27 @@ def release(
     as_json: Json = False,
 ) -> None:
     """Let a snapshot enter a state of its life. Only a release moves latest.json."""
+    from pipelines.publish import RELEASED
     from pipelines.publish import release as run
+    from warehouse.snapshot_manifest import iso
 
     done = run(
         open_settings(warehouse, database_url, actor), snapshot, state=state, at=time_of(at), reason=reason
     )
     if as_json:
-        print_json({"snapshot": snapshot, "state": done.step.state, "latest": done.latest})
+        print_json(
+            {
+                "snapshot": snapshot,
+                "state": done.step.state,
+                "at": iso(done.step.at),
+                "embargoed": done.embargoed,
+                "latest": done.latest,
+            }
+        )
+        return
+    if done.embargoed:
+        embargo = " (embargo)" if done.step.state == RELEASED else ""
+        said = f"will be {done.step.state} at {iso(done.step.at)}{embargo}"
     else:
-        print(f"{snapshot} is {done.step.state}; latest.json names {done.latest or 'nothing'}")
+        said = f"is {done.step.state}"
+    print(f"{snapshot} {said}; latest.json names {done.latest or 'nothing'}")

@@ -1,7 +1,8 @@
-"""Commands on snapshots: list, show, verify, replay.
+"""Commands on snapshots: list, show, verify, replay, settle.
 
 Here: their arguments and what they print.
-Not here: what a snapshot is (warehouse/snapshots.py), building it again (pipelines/replay.py).
+Not here: what a snapshot is (warehouse/snapshots.py), building it again (pipelines/replay.py), which is
+    released (pipelines/publish.py).
 """
 
 from __future__ import annotations
@@ -12,9 +13,14 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.options import Actor, DatabaseUrl, Json, Warehouse, open_settings, print_json, print_table
-from ratings.errors import SnapshotError
+from ratings.errors import NotFoundError, SnapshotError
 
 app = typer.Typer(help="Versioned rating snapshots.", no_args_is_help=True)
+
+_HINTS = {
+    "method": "give the method file it was built with: --method FILE",
+    "catalogue": "install the version of starledger it was built with (see `starledger snapshots show`)",
+}
 
 
 @app.command("list")
@@ -97,6 +103,10 @@ def verify(
 @app.command()
 def replay(
     snapshot_id: Annotated[str, typer.Argument(metavar="ID", help="The snapshot.")],
+    method: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="File of its method, where that does not come with starledger."),
+    ] = None,
     warehouse: Warehouse = None,
     database_url: DatabaseUrl = None,
     actor: Actor = None,
@@ -104,12 +114,41 @@ def replay(
 ) -> None:
     """Build a snapshot again from the log and compare it, table by table."""
     from pipelines.replay import replay as run
+    from ratings.methods import list_methods
+    from warehouse.snapshots import snapshot
 
-    done = run(open_settings(warehouse, database_url, actor), snapshot_id)
+    settings = open_settings(warehouse, database_url, actor)
+    built_with = snapshot(settings.snapshots, snapshot_id).manifest["method"]["id"]
+    if method is None and built_with not in {shipped.id for shipped in list_methods()}:
+        raise NotFoundError(
+            f"{snapshot_id} was built with the method {built_with}, which does not come with starledger",
+            hint="give the file it was built with: --method FILE",
+        )
+    done = run(settings, snapshot_id, method=method)
     if as_json:
         print_json(done.as_dict())
     elif done.identical:
         print(f"{snapshot_id}: built again from the log, every table the same")
     if not done.identical:
         differing = ", ".join(table.table for table in done.tables if not table.identical)
-        raise SnapshotError(f"built again, {snapshot_id} differs in: {differing}")
+        tables = f"differs in: {differing}" if differing else "has the same tables"
+        changed = [what for what in done.changed if what in _HINTS]
+        because = f"; what it was built with has changed: {', '.join(changed)}" if changed else ""
+        raise SnapshotError(
+            f"built again, {snapshot_id} {tables}{because}",
+            hint="; ".join(_HINTS[what] for what in changed) or None,
+        )
+
+
+@app.command()
+def settle(
+    warehouse: Warehouse = None, database_url: DatabaseUrl = None, actor: Actor = None, as_json: Json = False
+) -> None:
+    """Let latest.json name what is released now; embargoes that have ended are thereby lifted."""
+    from pipelines.publish import settle as run
+
+    named = run(open_settings(warehouse, database_url, actor))
+    if as_json:
+        print_json({"latest": named})
+    else:
+        print(f"latest.json names {named or 'nothing'}")

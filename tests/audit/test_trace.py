@@ -235,3 +235,37 @@ def test_a_snapshot_of_another_log_is_not_mixed_with_this_one(of_lait: Settings,
     snapshot_id = traced(of_lait, "Camden", MEASURE)["snapshot"]["id"]
     with pytest.raises(SnapshotError, match="another log"):
         trace(of_2002.ledger(), of_2002.landing, of_lait.snapshots, "Camden", None, snapshot_id)
+
+
+def test_altered_landed_bytes_are_not_shown_as_the_source(tmp_path: Path) -> None:
+    there = warehouse(tmp_path / "w")
+    ingested(there, "lait.csv", LAIT.format(earlier=1, now=2), "lait", OUT)
+    figure = traced(there, "camden", MEASURE)["figures"][0]
+    recorded = figure["source"]["file"]["sha256"]
+    landed = there.landing.path(recorded)
+    landed.chmod(0o644)
+    landed.write_text(LAIT.format(earlier=1, now=7))
+    found = traced(there, "camden", MEASURE)
+    for source in (figure["source"] for figure in found["figures"]):
+        assert "the landed bytes are not those that were recorded: SHA-256 is " in source["problem"]
+        assert f"expected {recorded}" in source["problem"]
+        assert {c["text"] for c in source["cells"]} == {None}
+    assert "!!! NOT PROVEN: the cell could not be read back" in text_of(found)
+    assert " says " not in text_of(found)
+
+
+def test_a_landed_file_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = warehouse(tmp_path / "w")
+    ingested(there, "lait.csv", LAIT.format(earlier=1, now=2), "lait", OUT)
+    hashed: list[Path] = []
+    monkeypatch.setattr("audit.sources.sha256_of", lambda path: hashed.append(path) or path.name)
+    assert len(traced(there, "camden", MEASURE)["figures"]) == 2
+    assert len(hashed) == 1
+
+
+def test_a_file_name_cannot_write_a_line_of_its_own(tmp_path: Path) -> None:
+    there = warehouse(tmp_path / "w")
+    ingested(there, "lait\n  rule: all is well\x1b[2J\u202e.csv", LAIT.format(earlier=1, now=2), "lait", OUT)
+    sentences = [sentence for _, sentence in lines(traced(there, "camden", MEASURE))]
+    assert all(sentence.isprintable() for sentence in sentences)
+    assert any(r"file lait\n  rule: all is well\x1b[2J\u202e.csv" in sentence for sentence in sentences)

@@ -402,8 +402,8 @@ def test_a_warehouse_may_have_any_name(tmp_path: Path) -> None:
 def test_a_log_of_very_many_alternating_batches_can_be_read(new_ledger) -> None:
     ledger = new_ledger()
     figure = event_frame(
-        [{"type": "observation", "schema_version": 1, "collection": "lait", "indicator": "i", "organisation": "o",
-         "period": "2020-01-01/P1Y", "value": 1.0, "published_at": 1}]
+        [{"type": "observation", "schema_version": 1, "collection": "lait", "indicator": "i",
+         "organisation": "o", "period": "2020-01-01/P1Y", "value": 1.0, "published_at": 1}]
     )  # fmt: skip
     other = figure.with_columns(pl.lit("oflog").alias("collection"))
     for n in range(230):

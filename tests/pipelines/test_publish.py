@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
+from threading import Barrier, BrokenBarrierError, Event
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from pipelines import publish
+from pipelines.cli import app
 from pipelines.publish import STATES, Step, current, history, release, settle, state_of, states
 from pipelines.rate import build
 from pipelines.settings import Settings
 from ratings.errors import MethodError, NotFoundError, SnapshotError
 from tests.made_ledgers import OUT, append, figure, simulated_warehouse, some_figures, warehouse
 from warehouse.event_log import now
+from warehouse.snapshot_manifest import iso
 from warehouse.snapshots import SnapshotRef, latest
 
 HOUR = 3_600_000_000
@@ -248,3 +257,81 @@ def test_a_hold_wins_over_an_earlier_plan_whatever_its_time() -> None:
     again = [*plan, Step("a", "released", 7, 3, "x", "r")]
     assert current(again, 6) is None
     assert current(again, 7) == again[-1]
+
+
+def test_a_withdrawal_during_a_release_has_the_last_word(
+    here: Settings, first: SnapshotRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    move, about_to_move, withdrawn = publish.move_latest, Event(), Event()
+
+    def slow_move(root: Path, content: Mapping[str, Any] | None) -> None:
+        if content is not None and not about_to_move.is_set():
+            about_to_move.set()
+            withdrawn.wait(2)  # time enough for the withdrawal, if nothing holds it up
+        move(root, content)
+
+    monkeypatch.setattr(publish, "move_latest", slow_move)
+
+    def withdraw() -> None:
+        release(here, first.id, state="withdrawn", reason="a mistake")
+        withdrawn.set()
+
+    with ThreadPoolExecutor(2) as both:
+        released = both.submit(release, here, first.id, reason="r")
+        assert about_to_move.wait(30)
+        second_word = both.submit(withdraw)
+        released.result(60)
+        second_word.result(60)
+    assert state_of(here.ledger(), first.id) == "withdrawn"
+    assert named(here) is None
+
+
+def test_of_two_releases_at_once_one_is_told_that_it_is_released_already(
+    here: Settings, first: SnapshotRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admit, together = publish._admit, Barrier(2)
+
+    def meet(*arguments: Any) -> None:
+        admit(*arguments)
+        with suppress(BrokenBarrierError):
+            together.wait(1)
+
+    monkeypatch.setattr(publish, "_admit", meet)
+    with ThreadPoolExecutor(2) as both:
+        done = [both.submit(release, here, first.id, reason="r") for _ in range(2)]
+        refused = [error for error in (one.exception(60) for one in done) if error is not None]
+    assert len(refused) == 1
+    assert "released already" in str(refused[0])
+    assert len(history(here.ledger())) == 1
+
+
+def test_what_a_writer_elsewhere_appends_meanwhile_is_looked_at_before_the_release_is_recorded(
+    here: Settings, first: SnapshotRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admit, looks = publish._admit, []
+
+    def interrupted(*arguments: Any) -> None:
+        admit(*arguments)
+        looks.append(here.ledger().head().position)
+        if len(looks) == 1:
+            append(here, [figure("camden", 9.0)], at=OUT + 1)
+
+    monkeypatch.setattr(publish, "_admit", interrupted)
+    done = release(here, first.id, reason="r")
+    assert len(looks) == 2
+    assert done.step.position == looks[-1] + 1
+    assert done.latest == first.id
+
+
+def test_a_release_for_later_says_when_and_settling_lifts_it(
+    here: Settings, first: SnapshotRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = ["--warehouse", str(here.warehouse)]
+    later = iso(now() // 1_000_000 * 1_000_000 + HOUR)
+    said = CliRunner().invoke(app, ["release", first.id, "--reason", "r", "--at", later, *place])
+    assert f"{first.id} will be released at {later} (embargo); latest.json names nothing" in said.output
+    assert CliRunner().invoke(app, ["snapshots", "settle", *place]).output == "latest.json names nothing\n"
+    monkeypatch.setattr(publish, "present", lambda: now() + 2 * HOUR)
+    settled = CliRunner().invoke(app, ["snapshots", "settle", *place])
+    assert settled.output == f"latest.json names {first.id}\n"
+    assert named(here) == first.id

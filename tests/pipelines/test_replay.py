@@ -7,11 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
+from pipelines.cli import app
 from pipelines.rate import build
 from pipelines.replay import replay
 from pipelines.settings import Settings
 from ratings.errors import NotFoundError, SnapshotError
+from ratings.methods import method_text
 from tests.made_ledgers import OUT, append, figure, judgements, simulated_warehouse, some_figures, warehouse
 from warehouse.snapshot_manifest import microseconds
 from warehouse.snapshot_tables import TABLES
@@ -82,3 +85,31 @@ def test_an_unknown_snapshot_is_not_found(here: Settings) -> None:
 def test_the_day_and_position_are_those_of_the_manifest(here: Settings) -> None:
     built = build(here, "lait-quartile", as_published=OUT)
     assert microseconds(built.manifest["as_published"]) == OUT
+
+
+def of_my_own(here: Settings) -> Path:
+    file = here.warehouse / "my-bands.toml"
+    file.write_text(method_text("lait-quartile").replace("lait-quartile", "my-bands"))
+    return file
+
+
+def test_a_snapshot_of_a_method_of_ones_own_is_replayed_with_its_file(here: Settings) -> None:
+    file = of_my_own(here)
+    built = build(here, file, as_published=OUT)
+    command = ["snapshots", "replay", built.id, "--warehouse", str(here.warehouse)]
+    refused = CliRunner().invoke(app, command)
+    assert isinstance(refused.exception, NotFoundError)
+    assert "my-bands, which does not come with starledger" in str(refused.exception)
+    assert "--method FILE" in str(refused.exception)
+    done = CliRunner().invoke(app, [*command, "--method", str(file)])
+    assert done.output == f"{built.id}: built again from the log, every table the same\n"
+
+
+def test_a_replay_with_a_changed_method_says_that_the_method_changed(here: Settings) -> None:
+    file = of_my_own(here)
+    built = build(here, file, as_published=OUT)
+    file.write_text(file.read_text() + "\n# a later thought\n")
+    command = ["snapshots", "replay", built.id, "--method", str(file), "--warehouse", str(here.warehouse)]
+    refused = CliRunner().invoke(app, command)
+    assert isinstance(refused.exception, SnapshotError)
+    assert "what it was built with has changed: method" in str(refused.exception)
