@@ -177,6 +177,26 @@ def test_small_subtrees_give_the_same_path_for_every_leaf_of_every_size() -> Non
             assert path == merkle.inclusion_path(leaves()[:size], index)
 
 
+def test_a_root_is_no_leaf_of_its_own_tree() -> None:
+    for size in (2, 7, 8):
+        assert not merkle.verify_inclusion(roots()[size], 0, size, [], roots()[size])
+        assert not merkle.verify_consistency(1, size, roots()[size], roots()[size], [])
+        assert not merkle.verify_consistency(3, 8, roots()[size], roots()[size], [roots()[size]])
+    assert merkle.verify_inclusion(leaves()[0], 0, 1, [], roots()[1])
+
+
+def test_a_path_longer_than_the_tree_is_high_leads_nowhere() -> None:
+    more = leaves()[9]
+    for size in (1, 2, 5, 8):
+        path = merkle.inclusion_path(leaves()[:size], size - 1)
+        above = merkle.node_hash(more, roots()[size])
+        assert not merkle.verify_inclusion(leaves()[size - 1], size - 1, size, [*path, more], above)
+    path = merkle.consistency_path(leaves()[:8], 3)
+    assert not merkle.verify_consistency(
+        3, 8, merkle.node_hash(more, roots()[3]), merkle.node_hash(more, roots()[8]), [*path, more]
+    )
+
+
 def test_stored_subtrees_that_do_not_fit_the_leaves_are_refused() -> None:
     subtrees = merkle.subtree_hashes(leaves()[:600])
 
