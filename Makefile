@@ -15,7 +15,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PATH := $(VIRTUAL_ENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format dev bench lock wheel clean
+.PHONY: help setup demo test test-faults check format dev bench lock wheel clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -66,6 +66,11 @@ demo: $(VENV)/.runtime ## the main job on bundled data into var/demo (real files
 
 test: $(VENV)/.dev var/dagster/dagster.yaml ## run the tests (some of them: ARGS="tests/ratings -k bands")
 	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --dist loadfile)
+
+test-faults: export STARLEDGER_KILLS ?= 200
+test-faults: export STARLEDGER_FAULT_STEP ?= 1
+test-faults: $(VENV)/.dev ## kill 200 appends an engine, break every file call (about half an hour)
+	$(BIN)/python -m pytest tests/faults -s $(ARGS)
 
 check: $(VENV)/.dev var/dagster/dagster.yaml ## lint, format, types, import rules, Dagster definitions
 	$(BIN)/ruff check .

@@ -69,10 +69,11 @@ def read_facts(rows: pl.DataFrame, collection: Collection, catalogue: Catalogue)
     """Say what each row of a file of facts is about, and whether its words are known ones.
 
     Returns:
-        One row per row of `rows`, in its order: `source_row`; `out_of_scope`; `organisation_code` as
-        printed; `organisation`, null where not understood; `round`; `word_fault` (which cell holds a word that the
-        collection does not know); `conflict` (which other row says something else of the same organisation and
-        round); `repeat` (an earlier row says the same).
+        One row per row of `rows`, in its order:
+        `source_row`; `out_of_scope`; `organisation_code` as printed; `organisation`, null where not understood;
+        `round`; `word_fault` (which cell holds a word that the collection does not know); `conflict` (which
+        other row says something else of the same organisation and round); `repeat` (an earlier row says the
+        same).
     """
     read = rows.select(
         pl.col("row").alias("source_row"),

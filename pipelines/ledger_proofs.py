@@ -1,0 +1,120 @@
+"""Ledger proofs: checkpoints, verification and proof files of one warehouse.
+
+Here: plain functions that join the log, its keys and the forms of proofs.
+Not here: arguments and output (cli/ledger.py), the forms (audit/proofs.py), hashing again
+    (warehouse/verification.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from audit.keys import change_key, public_keys, signing_key
+from audit.notes import VerifierKey, parse_verifier_key
+from audit.proofs import (
+    Checkpoint,
+    ConsistencyProof,
+    EventProof,
+    make_consistency_proof,
+    make_event_proof,
+    sign_checkpoint,
+)
+from audit.verifier import verify_checkpoint, verify_consistency_proof, verify_event_proof
+from pipelines.settings import Settings
+from warehouse import merkle, verification
+from warehouse.batch_leaves import batch_leaves
+from warehouse.event_log import Ledger
+from warehouse.proof_rows import event_rows, log_rows
+
+
+def keys_directory(settings: Settings) -> Path:
+    """Where the keys of a warehouse's log lie."""
+    return settings.warehouse / "keys"
+
+
+def public_key(settings: Settings) -> VerifierKey:
+    """The key that signs now, its public half; made on first use."""
+    return signing_key(keys_directory(settings), settings.ledger().origin).verifier
+
+
+def new_key(settings: Settings) -> VerifierKey:
+    """A new key that signs from now on; the old public keys are kept, so that old checkpoints verify."""
+    return change_key(keys_directory(settings), settings.ledger().origin).key
+
+
+def make_checkpoint(settings: Settings) -> str:
+    """A signed checkpoint of the log as it is now."""
+    ledger = settings.ledger()
+    return _checkpoint(settings, ledger, log_rows(ledger))
+
+
+def verify(
+    settings: Settings,
+    checkpoint: str | None = None,
+    key: str | None = None,
+    processes: int = 2,
+    progress: Callable[[str], None] = lambda _: None,
+) -> verification.Verification:
+    """Hash everything again; against a checkpoint kept elsewhere, where one is given.
+
+    Args:
+        settings: where the ledger is.
+        checkpoint: the text of a checkpoint.
+        key: the public key it is signed with, as it was handed out. By default the keys of the warehouse are
+            believed, which whoever owns the warehouse could have replaced.
+        processes: how many hash at once.
+        progress: told a sentence now and then.
+
+    Raises:
+        LedgerError: the checkpoint is not one of this log, or its signature does not hold.
+    """
+    ledger = settings.ledger()
+    covered = None
+    if checkpoint is not None:
+        keys = _keys(settings, ledger) if key is None else [parse_verifier_key(key)]
+        said = verify_checkpoint(checkpoint, keys, origin=ledger.origin)
+        covered = verification.Covered(said.size, said.root, said.position)
+    return verification.verify(ledger, settings.landing, covered, processes=processes, tell=progress)
+
+
+def prove(settings: Settings, position: int) -> EventProof:
+    """The proof that one event is in the log as it is now.
+
+    Raises:
+        NotFoundError: there is no such position, or the event was purged.
+        LedgerError: what is kept was altered, so that nothing can be proved.
+    """
+    ledger = settings.ledger()
+    rows = event_rows(ledger, position)
+    note = _checkpoint(settings, ledger, rows.batches)
+    leaves = batch_leaves(rows.batches)
+    proof = make_event_proof(rows.event, rows.salt, rows.path, rows.batch, leaves, note)
+    verify_event_proof(proof, _keys(settings, ledger), origin=ledger.origin)
+    return proof
+
+
+def consistency(settings: Settings, old: str, new: str) -> ConsistencyProof:
+    """The proof that one checkpoint continues another.
+
+    Raises:
+        LedgerError: a checkpoint does not hold, or the log does not lead from one to the other.
+    """
+    ledger = settings.ledger()
+    keys = _keys(settings, ledger)
+    for each in (old, new):
+        verify_checkpoint(each, keys, origin=ledger.origin)
+    proof = make_consistency_proof(old, new, batch_leaves(log_rows(ledger)))
+    verify_consistency_proof(proof, keys)
+    return proof
+
+
+def _checkpoint(settings: Settings, ledger: Ledger, rows: list[dict[str, Any]]) -> str:
+    root = merkle.root(batch_leaves(rows))
+    said = Checkpoint(ledger.origin, len(rows), root, rows[-1]["last_position"] if rows else 0)
+    return sign_checkpoint(said, [signing_key(keys_directory(settings), ledger.origin)])
+
+
+def _keys(settings: Settings, ledger: Ledger) -> list[VerifierKey]:
+    return [each.key for each in public_keys(keys_directory(settings), ledger.origin)]

@@ -1,0 +1,81 @@
+"""Checkpoints, proofs and verification as a person meets them: real processes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from audit.notes import parse_verifier_key
+from audit.proof_file import parse_proof
+from audit.proofs import ConsistencyProof, EventProof
+from audit.verifier import verify_consistency_proof, verify_event_proof
+from tests.made_ledgers import some_figures, warehouse
+
+STARLEDGER = Path(sys.executable).with_name("starledger")
+
+
+def run(directory: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [STARLEDGER, "ledger", *map(str, arguments), "--warehouse", directory]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_what_the_commands_write_verifies_offline(tmp_path: Path) -> None:
+    directory = tmp_path / "w"
+    settings = warehouse(directory)
+    some_figures(settings)
+    old, new = tmp_path / "old", tmp_path / "new"
+    assert run(directory, "checkpoint", "--out", old).returncode == 0
+    some_figures(settings)
+    assert run(directory, "checkpoint", "--out", new).returncode == 0
+    key = parse_verifier_key(run(directory, "key").stdout)
+    proof = parse_proof(run(directory, "prove", 7).stdout)
+    assert isinstance(proof, EventProof)
+    assert verify_event_proof(proof, [key]).size == 2
+    grown = parse_proof(run(directory, "consistency", old, new).stdout)
+    assert isinstance(grown, ConsistencyProof)
+    verify_consistency_proof(grown, [key])
+    checked = run(directory, "verify", "--checkpoint", old, "--json")
+    assert checked.returncode == 0, checked.stderr
+    assert json.loads(checked.stdout) == {"ok": True, "events": 10, "problems": [], "notes": []}
+    (directory / "ledger.db").unlink()
+    some_figures(warehouse(directory))
+    other = run(directory, "verify", "--checkpoint", old)
+    assert other.returncode == 1
+    assert "another" in other.stderr or "this log is" in other.stderr
+
+
+def test_a_purge_is_named_by_verify_and_breaks_nothing_else(tmp_path: Path) -> None:
+    directory = tmp_path / "w"
+    some_figures(warehouse(directory))
+    old = tmp_path / "old"
+    assert run(directory, "checkpoint", "--out", old).returncode == 0
+    order = ["--authority", "Information officer, case 7", "--reason", "asked to", "--position", 2, "--yes"]
+    assert run(directory, "purge", *order).returncode == 0
+    found = json.loads(run(directory, "verify", "--checkpoint", old, "--json").stdout)
+    assert (found["ok"], found["problems"]) == (True, [])
+    assert "position 2" in " ".join(found["notes"])
+    assert "purged under authority of Information officer, case 7" in " ".join(found["notes"])
+    refused = run(directory, "prove", 2)
+    assert refused.returncode == 1
+    assert "purged" in refused.stderr
+    assert run(directory, "prove", 3).returncode == 0
+
+
+def test_a_checkpoint_is_held_against_the_key_that_was_handed_out(tmp_path: Path) -> None:
+    directory, other = tmp_path / "w", tmp_path / "other"
+    some_figures(warehouse(directory))
+    some_figures(warehouse(other))
+    note = tmp_path / "note"
+    assert run(directory, "checkpoint", "--out", note).returncode == 0
+    first = run(directory, "key").stdout.strip()
+    assert run(directory, "verify", "--checkpoint", note, "--key", first).returncode == 0
+    second = run(directory, "key", "--new").stdout.strip()
+    assert second != first
+    assert run(directory, "verify", "--checkpoint", note, "--key", second).returncode == 1
+    assert run(directory, "verify", "--checkpoint", note).returncode == 0, "old public keys are kept"
+    assert (
+        run(directory, "verify", "--checkpoint", note, "--key", run(other, "key").stdout.strip()).returncode
+        == 1
+    )
