@@ -70,10 +70,11 @@ def read_facts(rows: pl.DataFrame, collection: Collection, catalogue: Catalogue)
 
     Returns:
         One row per row of `rows`, in its order:
-        `source_row`; `out_of_scope`; `organisation_code` as printed; `organisation`, null where not understood;
-        `round`; `word_fault` (which cell holds a word that the collection does not know); `conflict` (which
-        other row says something else of the same organisation and round); `repeat` (an earlier row says the
-        same).
+        `source_row`, `out_of_scope`, `round`, `organisation_code` as printed;
+        `organisation`, null where not understood;
+        `word_fault`: which cell holds a word that the collection does not know;
+        `conflict`: which other row says something else of the same organisation and round;
+        `repeat`: an earlier row says the same.
     """
     read = rows.select(
         pl.col("row").alias("source_row"),

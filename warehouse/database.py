@@ -131,6 +131,13 @@ class Database:
             event.listen(self.engine, "begin", _begin_sqlite)
 
     @property
+    def address(self) -> str | Path:
+        """What another process opens the same database with: the file, or the URL with its password."""
+        if self.dialect == "sqlite":
+            return Path(self.url.database or "")
+        return self.url.render_as_string(hide_password=False)
+
+    @property
     def shown(self) -> str:
         """The address as a person would type it, the password left out."""
         if self.dialect == "sqlite":

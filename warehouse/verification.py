@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing import get_context
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -73,7 +74,6 @@ class _Hashed:
     tops: bytes  # of whole subtrees
     rest: bytes | None  # of the incomplete subtree behind them
     problems: tuple[str, ...]
-    purged: int
 
 
 def verify(
@@ -117,18 +117,16 @@ def verify(
     problems += [f"table {name} has rows of batch {number}, which is not there" for name, number in orphans]
     whole = [row for row in rows if row["events_root"] is not None]
     hashed: dict[int, list[_Hashed]] = {}
-    done = purged = 0
+    done = 0
     for parts in _each(ledger.database, _chunks(whole), processes, end):
         for part in parts:
             hashed.setdefault(part.segment.batch, []).append(part)
             done += part.segment.last - part.segment.first + 1
-            purged += part.purged
         tell(f"verified {done:,} of {end:,} events")
     for row in whole:
         problems += _event_problems(row, hashed.pop(row["id"], []))
     problems += _quarantine_problems(ledger.database, rows)
-    notes = [f"{purged} events are purged"] if purged else []
-    notes += _authorities(ledger)
+    notes = _authorities(ledger)
     problems += _purges(ledger)
     if landing is not None:
         for problem, is_note in _files(ledger, landing):
@@ -177,7 +175,7 @@ def _chunks(rows: list[dict[str, Any]]) -> Iterator[list[_Segment]]:
 def _each(
     database: Database, chunks: Iterator[list[_Segment]], processes: int, events: int
 ) -> Iterator[list[_Hashed]]:
-    url = database.url.render_as_string(hide_password=False)
+    url = database.address
     work = ((url, chunk) for chunk in chunks)
     if processes < 2 or events < _WORTH_A_PROCESS:
         yield from map(_hash, work)
@@ -186,7 +184,7 @@ def _each(
         yield from pool.imap(_hash, work)
 
 
-def _hash(work: tuple[str, list[_Segment]]) -> list[_Hashed]:
+def _hash(work: tuple[str | Path, list[_Segment]]) -> list[_Hashed]:
     url, segments = work
     database = Database(url)
     first, last = segments[0].first, segments[-1].last
@@ -198,7 +196,7 @@ def _hash(work: tuple[str, list[_Segment]]) -> list[_Hashed]:
         events = database.frame(schema.event, columns, f"position BETWEEN {first} AND {last}")
     except (StarledgerError, pl.exceptions.PolarsError, ValueError, OSError) as error:
         said = f"positions {first} to {last} cannot be read: {str(error).splitlines()[0]}"
-        return [_Hashed(s, b"", None, (said,) if s is segments[0] else (), 0) for s in segments]
+        return [_Hashed(s, b"", None, (said,) if s is segments[0] else ()) for s in segments]
     events = events.sort("position")
     every = events["position"].to_numpy()
     found = []
@@ -223,7 +221,7 @@ def _hash_segment(segment: _Segment, events: pl.DataFrame, salts: bytes, kept: d
             f"batch {segment.batch}: salts of positions {segment.first} to {segment.last} are missing"
         )
     if events.height < size or len(salts) != size * SALT_BYTES:
-        return _Hashed(segment, b"", None, tuple(problems), 0)
+        return _Hashed(segment, b"", None, tuple(problems))
     here = {p: leaf for p, leaf in kept.items() if segment.first <= p <= segment.last}
     hashes = leaves(events, salts, here)
     rest = hashes[size - size % merkle.SUBTREE_LEAVES :]
@@ -232,7 +230,6 @@ def _hash_segment(segment: _Segment, events: pl.DataFrame, salts: bytes, kept: d
         merkle.subtree_hashes(hashes),
         merkle.root(rest) if rest else None,
         tuple(problems),
-        len(here),
     )
 
 

@@ -48,8 +48,8 @@ def test_the_bytes_of_an_event_are_these() -> None:
 def test_the_fields_and_their_order_are_these() -> None:
     assert " ".join(EVENT_FIELDS) == (
         "type schema_version collection indicator definition organisation organisation_code period"
-        " period_label value numerator denominator obs_status conf_status published_at stated_by source_batch source_row"
-        " reason payload"
+        " period_label value numerator denominator obs_status conf_status published_at stated_by"
+        " source_batch source_row reason payload"
     )
     assert BATCH_FIELDS[:2] == ("id", "kind")
     assert BATCH_FIELDS[-2:] == ("events_root", "quarantine_sha256")
