@@ -15,7 +15,7 @@ import polars as pl
 
 from pipelines.definitions import adopt_collection, signed
 from pipelines.ingest_report import DRY_RUN, INGESTED, KNOWN, REFUSED, IngestReport, conservation
-from pipelines.releases import OBSERVED, STATED, Release, find_releases, format_time, parse_time
+from pipelines.releases import OBSERVED, STATED, Release, find_releases, parse_time
 from pipelines.settings import Settings
 from pipelines.void import RETRIES
 from ratings.catalogue import load_catalogue
@@ -41,6 +41,7 @@ from warehouse.event_log import (
 from warehouse.landing import LandedFile
 from warehouse.observations import KEY, NO_EVENTS, timeline
 from warehouse.readers import ROW, read_rows
+from warehouse.snapshot_manifest import iso
 from warehouse.vintages import EVENT_COLUMNS, VintageEvents, vintage_events
 
 _CONTENT = [
@@ -116,7 +117,7 @@ def ingest(
     late = next((r for r in found if (r.published_at or 0) > now()), None)
     if late is not None:
         raise InputError(
-            f"publish time {format_time(late.published_at or 0)} lies in the future",
+            f"publish time {iso(late.published_at or 0)} lies in the future",
             file=late.path.name,
             hint="give the time at which the file was published",
         )
@@ -258,7 +259,7 @@ def _published_at(
     late = next((n for n, time in enumerate(times) if time is not None and time > received_at), None)
     if late is not None:
         raise InputError(
-            f"the date {format_time(times[late] or 0)} lies in the future",
+            f"the date {iso(times[late] or 0)} lies in the future",
             row=rows[ROW][late],
             column=kind.published.column,
             hint="correct the date, then ingest the file again",
@@ -292,7 +293,7 @@ def _known(name: str, known: Batch) -> IngestReport:
         quarantined=known.counts["quarantined"],
         out_of_scope=known.counts["out_of_scope"],
         sha256=known.file_sha256 or "",
-        published_at=format_time(known.published_at or 0),
+        published_at=iso(known.published_at or 0),
         message=f"this release is already known as batch {known.id}; nothing was appended",
     )
 
@@ -315,7 +316,7 @@ def _refuse(
         read=read,
         checks=[asdict(c) for c in checks],
         sha256=base.file_sha256 or "",
-        published_at=format_time(base.published_at or 0),
+        published_at=iso(base.published_at or 0),
         message=failed.message,
     )
 
@@ -405,7 +406,7 @@ def _report(base: NewBatch, checked: _Checked) -> IngestReport:
         warnings=checked.warnings,
         checks=[asdict(c) for c in checked.results],
         sha256=base.file_sha256 or "",
-        published_at=format_time(base.published_at or 0),
+        published_at=iso(base.published_at or 0),
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 
+from pipelines.inputs import SIMULATED
 from pipelines.settings import Settings
 from ratings.catalogue import load_catalogue
 from ratings.collections import load_collection
@@ -22,7 +23,6 @@ from ratings.periods import period_bounds
 from warehouse.event_log import now
 from warehouse.observations import observations
 
-SIMULATED = "simulated"
 _WORST_FIRST = ["out_of_date", "missing", "due", "fresh", "discontinued"]
 
 

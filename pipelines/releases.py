@@ -10,12 +10,11 @@ import csv
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from ratings.errors import InputError
+from warehouse.snapshot_manifest import microseconds
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 STATED, OBSERVED = "stated", "observed"
 _ENDINGS = (".parquet", ".csv", ".csv.gz")
 
@@ -40,20 +39,11 @@ def parse_time(text: str, *, file: str | None = None, row: int | None = None) ->
         InputError: it is not an ISO 8601 date or time.
     """
     try:
-        moment = datetime.fromisoformat(text.strip())
+        return microseconds(text.strip())
     except ValueError:
         raise InputError(
             f"{text!r} is not a time", file=file, row=row, hint="write 2025-02-14 or 2025-02-14T12:50:10Z"
         ) from None
-    return ((moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
-
-
-def format_time(microseconds: int) -> str:
-    """Microseconds UTC as ISO 8601, seconds unless there is more."""
-    moment = datetime.fromtimestamp(microseconds // 1_000_000, UTC).replace(
-        microsecond=microseconds % 1_000_000
-    )
-    return moment.isoformat().replace("+00:00", "Z")
 
 
 def find_releases(

@@ -42,7 +42,7 @@ def batches(
     warehouse: Warehouse = None, database_url: DatabaseUrl = None, actor: Actor = None, as_json: Json = False
 ) -> None:
     """Every batch, in the order recorded: what went in together, when, by whom."""
-    from pipelines.releases import format_time
+    from warehouse.snapshot_manifest import iso
 
     rows = [
         {
@@ -51,8 +51,8 @@ def batches(
             "positions": f"{b.first_position}-{b.last_position}",
             "collection": b.collection,
             "file": b.file_name,
-            "published_at": None if b.published_at is None else format_time(b.published_at),
-            "recorded_at": format_time(b.recorded_at),
+            "published_at": None if b.published_at is None else iso(b.published_at),
+            "recorded_at": iso(b.recorded_at),
             "actor": b.actor,
             "voided_by": b.voided_by,
         }

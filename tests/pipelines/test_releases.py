@@ -9,15 +9,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.releases import find_releases, format_time, parse_time
+from pipelines.releases import find_releases, parse_time
 from ratings.errors import InputError
+from warehouse.snapshot_manifest import iso
 
 
 @given(st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1)))
 def test_a_time_is_read_to_the_microsecond_and_written_back(moment: datetime) -> None:
     microseconds = (moment - datetime(1970, 1, 1)) // timedelta(microseconds=1)
     assert parse_time(moment.isoformat()) == microseconds
-    assert parse_time(format_time(microseconds)) == microseconds
+    assert parse_time(iso(microseconds)) == microseconds
 
 
 def test_a_bare_date_is_midnight_utc_and_a_zone_is_obeyed() -> None:
