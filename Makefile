@@ -103,6 +103,7 @@ COMPILE := $(BIN)/uv pip compile pyproject.toml --no-config --universal --python
 lock: $(VENV)/.dev ## write the lock files after a change of pyproject.toml (newer versions: UPGRADE=1)
 	$(COMPILE) --extra build --extra ui --extra dev --output-file requirements-dev.lock
 	$(COMPILE) --extra build --constraint requirements-dev.lock --output-file requirements.lock
+	$(COMPILE) --extra build --extra ui --extra dev --extra spark --constraint requirements-dev.lock --output-file requirements-spark.lock
 
 wheel: $(VENV)/.runtime ## build the wheel into dist/
 	@rm -rf build dist

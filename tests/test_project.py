@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[1]
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = ("requirements.lock", "requirements-dev.lock", "requirements-spark.lock")
 FLOORS = {"assets", "pipelines", "audit", "validations", "warehouse", "ratings"}
 
 
@@ -119,7 +119,11 @@ def test_the_development_lock_holds_the_whole_runtime_lock_at_the_same_versions(
 
 @pytest.mark.parametrize(
     ("lock", "extras"),
-    [("requirements.lock", ("build",)), ("requirements-dev.lock", ("build", "ui", "dev"))],
+    [
+        ("requirements.lock", ("build",)),
+        ("requirements-dev.lock", ("build", "ui", "dev")),
+        ("requirements-spark.lock", ("build", "ui", "dev", "spark")),
+    ],
 )
 def test_the_lock_files_answer_what_the_project_asks_for(
     project: dict[str, Any], lock: str, extras: tuple[str, ...]
