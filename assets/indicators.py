@@ -7,21 +7,24 @@ Not here: what is read (pipelines/indicators.py), the checks shown beside it (ch
 (Annotations are not postponed in this file: Dagster reads those of the functions it calls.)
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
+from datetime import timedelta
 
 import dagster as dg
 
 from assets.checks import indicator_check_specs, indicator_checks
-from assets.resources import Warehouse
+from assets.columns import column_schema
+from assets.resources import READ_AGAIN, Warehouse
+from assets.sources import source_key, spelt
 from pipelines.indicators import IndicatorFigures
 from pipelines.settings import code_version
 from ratings.catalogue import Indicator, load_catalogue
 from ratings.errors import DefinitionError
 from ratings.periods import describe_period
 
-# Codes are spelt in letters, digits and underscores; signs that mean something get a word.
-_SPELT = {"%": "_pct_", "&": "_and_"}
+# Whether the nightly sweep ran, and nothing else: how fresh a figure is, the check `freshness` says.
+NIGHTLY = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=50))
+_COLUMNS = column_schema("observations")
 
 
 def indicator_key(indicator: Indicator) -> dg.AssetKey:
@@ -52,13 +55,6 @@ def indicator_keys(indicators: Iterable[Indicator]) -> dict[str, dg.AssetKey]:
     return keys
 
 
-def spelt(text: str) -> str:
-    """A text in the letters, digits and single underscores that Dagster takes for a name."""
-    for sign, word in _SPELT.items():
-        text = text.replace(sign, word)
-    return re.sub(r"[^A-Za-z0-9]+", "_", text).strip("_")
-
-
 def group_name(indicator: Indicator) -> str:
     """The group of an indicator: the return that feeds it, or its topic where no return is known."""
     return spelt(indicator.source_return or indicator.topic).lower()
@@ -75,6 +71,8 @@ def indicator_spec(indicator: Indicator) -> dg.AssetSpec:
         code_version=f"{code_version()}, definition {indicator.definition}",
         owners=[f"team:{spelt(indicator.service).lower()}"],
         kinds={"indicator"},
+        deps=[source_key(indicator.collection)],
+        freshness_policy=NIGHTLY,
         tags={
             "starledger/collection": indicator.collection,
             "starledger/service": spelt(indicator.service).lower(),
@@ -82,6 +80,7 @@ def indicator_spec(indicator: Indicator) -> dg.AssetSpec:
             "starledger/banded": "yes" if indicator.banded else "no",
         },
         metadata={
+            "dagster/column_schema": _COLUMNS,
             "code": indicator.code,
             "title": indicator.title,
             "topic": indicator.topic,
@@ -117,6 +116,7 @@ def _collection(name: str, indicators: Sequence[Indicator]) -> dg.AssetsDefiniti
         check_specs=[check for spec in specs.values() for check in indicator_check_specs(spec.key)],
         can_subset=True,
         description=f"Reads what the log holds of the {len(specs)} indicators rated from {name}.",
+        retry_policy=READ_AGAIN,
     )
     def read(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:
         figures, received = warehouse.figures(context), warehouse.received(context)

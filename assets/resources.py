@@ -18,9 +18,15 @@ from pipelines.indicators import IndicatorFigures, KnownAt, figures_by_indicator
 from pipelines.rate import build
 from pipelines.received import Conservation, Received, conservation, received_by_indicator, wholeness
 from pipelines.releases import parse_time
-from pipelines.settings import Settings, settings
-from ratings.errors import StarledgerError
+from pipelines.settings import Settings, scheduled_method, settings
+from ratings.errors import InputError, StarledgerError
 from warehouse.snapshots import SnapshotRef
+
+Context = dg.AssetExecutionContext | dg.OpExecutionContext
+
+# For steps that leave nothing half-done and find out themselves what they did before. An error that says what
+# to do is final; what is tried again is a machine's trouble: a disk, a network, a database that restarts.
+READ_AGAIN = dg.RetryPolicy(max_retries=2, delay=10, backoff=dg.Backoff.EXPONENTIAL)
 
 # What Dagster writes on runs that nobody launched by hand, and what the log calls who did.
 _LAUNCHED_BY = {"dagster/schedule_name": "schedule", "dagster/sensor_name": "sensor"}
@@ -39,7 +45,10 @@ class Warehouse(dg.ConfigurableResource):
         default="",
         description="Address of the ledger; by default STARLEDGER_DATABASE_URL, else SQLite in there.",
     )
-    method: str = Field(default="stars-illustrative", description="The method to rate with.")
+    method: str = Field(
+        default_factory=scheduled_method,
+        description="The method to rate with; by default STARLEDGER_METHOD, else stars-illustrative.",
+    )
     simulated: bool | None = Field(
         default=None,
         description="The invented councils or the real ones; by default the invented where there are any.",
@@ -47,8 +56,8 @@ class Warehouse(dg.ConfigurableResource):
     as_published: str = Field(
         default="",
         description=(
-            "What the sources had put out by then, ISO 8601; by default the start of today,"
-            " for invented figures the time of their last release."
+            "What the sources had put out by then, ISO 8601; by default the rating round that is the run's"
+            " partition, else the start of today, for invented figures the time of their last release."
         ),
     )
 
@@ -60,47 +69,65 @@ class Warehouse(dg.ConfigurableResource):
         """Forget what an earlier run read."""
         self._at = self._figures = self._received = None
 
-    def settings(self, context: dg.AssetExecutionContext) -> Settings:
+    def settings(self, context: Context) -> Settings:
         """Where the warehouse is, and who acts: the schedule or sensor of the run, else a person."""
         actor, kind = next(
             ((context.run.tags[tag], kind) for tag, kind in _LAUNCHED_BY.items() if tag in context.run.tags),
             (None, "person"),
         )
+        return self.place(actor, kind, context.run.run_id)
+
+    def place(self, actor: str | None = None, kind: str = "person", run_id: str | None = None) -> Settings:
+        """Where the warehouse is, for somebody who is named."""
         return settings(
             Path(self.directory) if self.directory else None,
             self.database_url or None,
             actor,
             actor_kind=kind,
-            run_id=context.run.run_id,
+            run_id=run_id,
         )
 
-    def at(self, context: dg.AssetExecutionContext) -> KnownAt:
+    def at(self, context: Context) -> KnownAt:
         """The point at which this run looks at everything."""
         if self._at is None:
             with told():
                 self._at = known_at(
                     self.settings(context),
                     self.method,
-                    as_published=parse_time(self.as_published) if self.as_published else None,
+                    as_published=parse_time(asked) if (asked := self._asked(context)) else None,
                     simulated=self.simulated,
                 )
         return self._at
 
-    def figures(self, context: dg.AssetExecutionContext) -> dict[str, IndicatorFigures]:
+    def _asked(self, context: Context) -> str:
+        """The time asked for: of the run's configuration, else of its rating round.
+
+        Raises:
+            InputError: the two differ.
+        """
+        round_asked = context.partition_key if context.has_partition_key else ""
+        if self.as_published and round_asked and parse_time(self.as_published) != parse_time(round_asked):
+            raise InputError(
+                f"as_published is {self.as_published}, and the run is of the round {round_asked}",
+                hint="leave as_published out of the configuration",
+            )
+        return self.as_published or round_asked
+
+    def figures(self, context: Context) -> dict[str, IndicatorFigures]:
         """What is known of every indicator."""
         if self._figures is None:
             with told():
                 self._figures = figures_by_indicator(self.settings(context), self.at(context))
         return self._figures
 
-    def received(self, context: dg.AssetExecutionContext) -> dict[str, Received]:
+    def received(self, context: Context) -> dict[str, Received]:
         """What the checks found in the newest release behind every indicator."""
         if self._received is None:
             with told():
                 self._received = received_by_indicator(self.settings(context), self.at(context))
         return self._received
 
-    def build(self, context: dg.AssetExecutionContext) -> SnapshotRef:
+    def build(self, context: Context) -> SnapshotRef:
         """Build the draft snapshot."""
         at = self.at(context)
         with told():
@@ -113,26 +140,26 @@ class Warehouse(dg.ConfigurableResource):
                 progress=context.log.info,
             )
 
-    def conservation(self, context: dg.AssetExecutionContext) -> Conservation:
+    def conservation(self, context: Context) -> Conservation:
         """Where every row of every file went."""
         with told():
             return conservation(self.settings(context), self.at(context))
 
-    def wholeness(self, context: dg.AssetExecutionContext, built: SnapshotRef) -> list[str]:
+    def wholeness(self, context: Context, built: SnapshotRef) -> list[str]:
         """What is wrong with a snapshot; nothing where all is well."""
         with told():
             return wholeness(self.settings(context), built)
 
-    def command(self, context: dg.AssetExecutionContext, *words: str) -> dg.TextMetadataValue:
+    def command(self, context: Context, *words: str) -> dg.TextMetadataValue:
         """A command line that a person can copy to look at the same thing."""
         where = ["--warehouse", str(self.settings(context).warehouse)]
         return dg.MetadataValue.text(shlex.join(["starledger", *words, *where]))
 
 
 @contextmanager
-def told() -> Iterator[None]:
-    """Let an error of ours end the run with its own sentence; trying again would not help."""
+def told(*again: type[StarledgerError]) -> Iterator[None]:
+    """Let an error of ours end the run with its own sentence; only of these kinds may it be tried again."""
     try:
         yield
     except StarledgerError as error:
-        raise dg.Failure(str(error), allow_retries=False) from error
+        raise dg.Failure(str(error), allow_retries=isinstance(error, again)) from error

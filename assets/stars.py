@@ -11,7 +11,9 @@ from collections.abc import Iterable, Iterator
 import dagster as dg
 
 from assets.checks import snapshot_check_specs, snapshot_checks
-from assets.resources import Warehouse
+from assets.columns import band_lineage, column_schema, lineage
+from assets.partitions import ROUNDS
+from assets.resources import READ_AGAIN, Warehouse
 from pipelines.settings import code_version
 from warehouse.snapshot_tables import TABLES
 from warehouse.snapshots import SnapshotRef
@@ -25,11 +27,17 @@ SNAPSHOT_TAG = "starledger/snapshot"
 
 def rating_assets(indicators: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
     """Bands on every indicator, judgements on bands, stars on judgements, and the snapshot of them all."""
+    indicators = list(indicators)
     rests_on = {
-        BANDS: list(indicators),
+        BANDS: indicators,
         JUDGEMENTS: [BANDS],
         STARS: [JUDGEMENTS],
         SNAPSHOT: [BANDS, JUDGEMENTS, STARS],
+    }
+    columns = {
+        BANDS: band_lineage(indicators),
+        JUDGEMENTS: lineage("judgement", BANDS, "band"),
+        STARS: lineage("star", JUDGEMENTS, "judgement"),
     }
 
     @dg.multi_asset(
@@ -44,16 +52,18 @@ def rating_assets(indicators: Iterable[dg.AssetKey]) -> dg.AssetsDefinition:
                 code_version=code_version(),
                 owners=["team:ratings"],
                 kinds={"parquet", "snapshot"},
+                partitions_def=ROUNDS,
             ),
         ],
         check_specs=snapshot_check_specs(SNAPSHOT),
         description="Rates what is known and writes the draft snapshot.",
+        retry_policy=READ_AGAIN,
     )
     def rate(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:
         built = warehouse.build(context)
         context.instance.add_run_tags(context.run.run_id, {SNAPSHOT_TAG: built.id})
         for key in (BANDS, JUDGEMENTS, STARS):
-            yield _table_result(key, built)
+            yield _table_result(key, built, columns[key])
         yield dg.MaterializeResult(
             asset_key=SNAPSHOT,
             data_version=dg.DataVersion(built.manifest["digest"]),
@@ -78,38 +88,30 @@ def _release(built: SnapshotRef) -> str:
 
 
 def _table_spec(key: dg.AssetKey, deps: Iterable[dg.AssetKey]) -> dg.AssetSpec:
-    table = TABLES[key.path[-1]]
+    meaning = TABLES[key.path[-1]].meaning
     return dg.AssetSpec(
         key,
         deps=deps,
-        description=f"{table.meaning[0].upper()}{table.meaning[1:]}.",
+        description=f"{meaning[0].upper()}{meaning[1:]}.",
         group_name=GROUP,
         code_version=code_version(),
         owners=["team:ratings"],
         kinds={"parquet", "table"},
-        metadata={
-            "dagster/column_schema": dg.TableSchema(
-                columns=[
-                    dg.TableColumn(
-                        column.name,
-                        column.type,
-                        f"{column.meaning}, in {column.unit}" if column.unit else column.meaning,
-                        dg.TableColumnConstraints(nullable=not column.required),
-                    )
-                    for column in table.columns
-                ]
-            )
-        },
+        partitions_def=ROUNDS,
+        metadata={"dagster/column_schema": column_schema(key.path[-1])},
     )
 
 
-def _table_result(key: dg.AssetKey, built: SnapshotRef) -> dg.MaterializeResult:
+def _table_result(
+    key: dg.AssetKey, built: SnapshotRef, columns: dg.TableColumnLineage
+) -> dg.MaterializeResult:
     table = built.manifest["tables"][key.path[-1]]
     return dg.MaterializeResult(
         asset_key=key,
         data_version=dg.DataVersion(table["digest"]),
         metadata={
             "dagster/row_count": table["rows"],
+            "dagster/column_lineage": columns,
             "file": dg.MetadataValue.path(built.path / table["file"]),
             "digest": table["digest"],
             "snapshot": built.id,

@@ -81,6 +81,7 @@ def ingest(
     collection: str,
     *,
     published_at: int | None = None,
+    observed_at: int | None = None,
     releases: Path | None = None,
     scope: dict[str, Any] | None = None,
     supplier: str | None = None,
@@ -95,7 +96,9 @@ def ingest(
         paths: files or directories.
         collection: what kind of file they are.
         published_at: when a single file was published, microseconds UTC. Default: what the file says of
-            itself where its collection dates its rows, else now (recorded as `observed`).
+            itself where its collection dates its rows, else `observed_at`.
+        observed_at: when files that say nothing of it were first seen, microseconds UTC (recorded as
+            `observed`). Default: now. Whoever may come twice with the same file gives the same time.
         releases: CSV of `file, published_at`.
         scope: what each file replaces (NewBatch.scope); default: as the collection says.
         supplier: who sent them.
@@ -114,10 +117,10 @@ def ingest(
     kind = load_collection(collection)
     dated = kind.published is not None
     found = find_releases(paths, published_at=published_at, releases=releases, dated=dated)
-    late = next((r for r in found if (r.published_at or 0) > now()), None)
+    late = next((r for r in found if (r.published_at or observed_at or 0) > now()), None)
     if late is not None:
         raise InputError(
-            f"publish time {iso(late.published_at or 0)} lies in the future",
+            f"publish time {iso(late.published_at or observed_at or 0)} lies in the future",
             file=late.path.name,
             hint="give the time at which the file was published",
         )
@@ -133,7 +136,11 @@ def ingest(
     reports = []
     for number, release in enumerate(found, start=1):
         progress(f"{number} of {len(found)}: {release.path.name}")
-        reports.append(_ingest_one(settings, ledger, kind, release, scope, supplier, reason, dry_run=dry_run))
+        reports.append(
+            _ingest_one(
+                settings, ledger, kind, release, scope, supplier, reason, observed_at, dry_run=dry_run
+            )
+        )
     return reports
 
 
@@ -175,11 +182,13 @@ def _ingest_one(
     scope: dict[str, Any] | None,
     supplier: str | None,
     reason: str | None,
+    observed_at: int | None,
     *,
     dry_run: bool,
 ) -> IngestReport:
     name = release.path.name
     received_at = now()
+    seen_at = received_at if observed_at is None else observed_at
     log = None if dry_run else ledger  # what may be written to; a dry run only reads
     landed = LandedFile.of(release.path) if log is None else settings.landing.land(release.path)
     if log:
@@ -201,7 +210,7 @@ def _ingest_one(
     )
     try:
         rows = read_rows(landed.path, kind, name)
-        published_at, basis = _published_at(kind, release, rows, received_at)
+        published_at, basis = _published_at(kind, release, rows, received_at, seen_at)
         base = replace(base, published_at=published_at, published_basis=basis)
         base = replace(base, identity=_identity(base))
         if ledger and (known := ledger.by_identity(base.identity)):
@@ -209,7 +218,7 @@ def _ingest_one(
         validation = _validate(rows, kind, name)
     except InputError as error:
         check = refusal("file_readable", str(error))
-        return _refuse(log, replace(base, published_at=base.published_at or received_at), name, 0, [check])
+        return _refuse(log, replace(base, published_at=base.published_at or seen_at), name, 0, [check])
     if validation.refusal:
         return _refuse(log, base, name, rows.height, list(validation.results))
     if kind.event != "observation":
@@ -248,13 +257,13 @@ def _checked(rows: pl.DataFrame, validation: Validation, columns: list[str]) -> 
 
 
 def _published_at(
-    kind: Collection, release: Release, rows: pl.DataFrame, received_at: int
+    kind: Collection, release: Release, rows: pl.DataFrame, received_at: int, seen_at: int
 ) -> tuple[int, str]:
-    """When the file was published: as given, else the latest date in its rows, else when it arrived."""
+    """When the file was published: as given, else the latest date in its rows, else when it was seen."""
     if release.published_at is not None:
         return release.published_at, STATED
     if kind.published is None:
-        return received_at, OBSERVED
+        return seen_at, OBSERVED
     times = _row_times(kind, rows)
     late = next((n for n, time in enumerate(times) if time is not None and time > received_at), None)
     if late is not None:
@@ -265,7 +274,7 @@ def _published_at(
             hint="correct the date, then ingest the file again",
         )
     days = [time for time in times if time is not None]
-    return (max(days), STATED) if days else (received_at, OBSERVED)
+    return (max(days), STATED) if days else (seen_at, OBSERVED)
 
 
 def _row_times(kind: Collection, rows: pl.DataFrame) -> list[int | None]:

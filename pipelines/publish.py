@@ -180,6 +180,39 @@ def settle(settings: Settings, *, now: int | None = None) -> str | None:
         return _settle(settings, present() if now is None else now)
 
 
+def unsettled(settings: Settings, *, now: int | None = None) -> Step | None:
+    """The step that `latest.json` does not follow yet, as when an embargo ended; None where it does.
+
+    Raises:
+        LedgerError: there is no ledger.
+    """
+    moment = present() if now is None else now
+    steps = history(settings.ledger())
+    step = current(steps, moment)
+    try:
+        named = latest(settings.snapshots)
+    except SnapshotError:
+        named = {}
+    if (named or {}).get("id") == (step.snapshot if step else None) and named != {}:
+        return None
+    return step or max((s for s in steps if s.at <= moment), key=lambda s: s.position, default=None)
+
+
+def released_or_newest(settings: Settings) -> str:
+    """The id of the snapshot released now, else of the one built last.
+
+    Raises:
+        NotFoundError: there is none.
+    """
+    ledger = settings.ledger()
+    if step := current(history(ledger), present()):
+        return step.snapshot
+    built = ledger.events("snapshot_built")
+    if not built:
+        raise NotFoundError("there is no snapshot yet", hint="build one: starledger rate --method METHOD")
+    return str(built[-1]["payload"]["id"])
+
+
 def _settle(settings: Settings, moment: int) -> str | None:
     ledger = settings.ledger()
     step = current(history(ledger), moment)

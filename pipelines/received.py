@@ -8,7 +8,7 @@ Not here: checking a file (validations), refusing it (ingest.py). The log decide
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -110,19 +110,23 @@ def conservation(settings: Settings, at: KnownAt) -> Conservation:
         LedgerError: there is no ledger.
     """
     rows: Counter[str] = Counter()
-    problems, files = [], 0
-    for batch in _inputs(settings.ledger(), at):
-        if batch.kind != "vintage":
-            continue
+    read = [batch for batch in _inputs(settings.ledger(), at) if batch.kind == "vintage"]
+    for batch in read:
+        rows["read"] += batch.rows_read
+        rows.update({name: batch.counts.get(name, 0) for name in WENT})
+    return Conservation(len(read), dict(rows), tuple(unaccounted(read)))
+
+
+def unaccounted(batches: Iterable[Batch]) -> list[str]:
+    """A sentence for each file that had rows which went nowhere."""
+    problems = []
+    for batch in batches:
         went = sum(batch.counts.get(name, 0) for name in WENT)
         if went != batch.rows_read:
             problems.append(
                 f"{batch.file_name} (batch {batch.id}): {batch.rows_read} rows read, {went} accounted for"
             )
-        rows["read"] += batch.rows_read
-        rows.update({name: batch.counts.get(name, 0) for name in WENT})
-        files += 1
-    return Conservation(files, dict(rows), tuple(problems))
+    return problems
 
 
 def wholeness(settings: Settings, built: SnapshotRef) -> list[str]:

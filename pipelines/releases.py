@@ -74,7 +74,7 @@ def find_releases(
                 f"several files are called {twice[0]}, and {releases} lists files by name",
                 hint="ingest them one directory at a time",
             )
-        times = _read_releases(releases)
+        times = read_releases(releases)
         unlisted = [file.name for file in files if file.name not in times]
         if unlisted:
             raise InputError(
@@ -106,7 +106,12 @@ def _files(path: Path) -> list[Path]:
     return [path]
 
 
-def _read_releases(path: Path) -> dict[str, int]:
+def read_releases(path: Path) -> dict[str, int]:
+    """Publish times by file name, microseconds UTC, from a CSV with the columns `file` and `published_at`.
+
+    Raises:
+        InputError: it cannot be read, lacks a column, holds what is no time, or gives one file two times.
+    """
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             lines = csv.DictReader(stream)

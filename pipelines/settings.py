@@ -13,12 +13,14 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from ratings.errors import LedgerError
+from ratings.errors import InputError, LedgerError
 from warehouse.database import Database
 from warehouse.event_log import PRODUCTION, Ledger
 from warehouse.landing import Landing
 
 DEFAULT_WAREHOUSE = Path("var/warehouse")
+DEFAULT_METHOD = "stars-illustrative"
+STILL_SECONDS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +101,47 @@ def settings(
     directory = warehouse or Path(os.environ.get("STARLEDGER_WAREHOUSE") or DEFAULT_WAREHOUSE)
     url = database_url or os.environ.get("STARLEDGER_DATABASE_URL") or directory / "ledger.db"
     return Settings(directory, url, actor or _system_user(), actor_kind=actor_kind, run_id=run_id)
+
+
+def scheduled_method() -> str:
+    """The method of runs that nobody asked for: `STARLEDGER_METHOD`, else the illustrative one."""
+    return os.environ.get("STARLEDGER_METHOD") or DEFAULT_METHOD
+
+
+def inbox_still_seconds() -> float:
+    """How long a dropped file must stay unchanged: `STARLEDGER_INBOX_STILL_SECONDS`, else half a minute.
+
+    Raises:
+        InputError: it is not a number of seconds.
+    """
+    text = os.environ.get("STARLEDGER_INBOX_STILL_SECONDS")
+    try:
+        seconds = float(text) if text else STILL_SECONDS
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < float("inf"):
+        raise InputError(
+            f"STARLEDGER_INBOX_STILL_SECONDS is {text!r}, which is no number of seconds",
+            hint=f"set it to a number from 0, or leave it out for {STILL_SECONDS:.0f}",
+        )
+    return seconds
+
+
+def alerts_file(warehouse: Path) -> Path:
+    """Where alerts go is said in `STARLEDGER_ALERTS`, else in `alerts.toml` of the warehouse."""
+    return Path(os.environ.get("STARLEDGER_ALERTS") or warehouse / "alerts.toml")
+
+
+def secret(variable: str) -> str:
+    """What an environment variable holds that a file names instead of saying it.
+
+    Raises:
+        InputError: it is not set.
+    """
+    value = os.environ.get(variable)
+    if not value:
+        raise InputError(f"the environment variable {variable} is not set", hint="set it where Dagster runs")
+    return value
 
 
 @cache

@@ -13,9 +13,12 @@ import dagster as dg
 import pytest
 
 from assets.definitions import defs
-from assets.indicators import group_name, indicator_key, indicator_keys, indicator_spec, spelt
+from assets.indicators import group_name, indicator_key, indicator_keys, indicator_spec
+from assets.partitions import ROUNDS
+from assets.sources import source_key, spelt
 from assets.stars import BANDS, JUDGEMENTS, SNAPSHOT, STARS
 from ratings.catalogue import load_catalogue
+from ratings.collections import list_collections
 from ratings.errors import DefinitionError
 
 ROOT = Path(__file__).parents[2]
@@ -40,7 +43,9 @@ GROUPS = {
     "ensuring_that_people_have_a_positive_experience_of_care_and_support": 5,
     "safeguarding_adults_whose_circumstances_make_them_vulnerable_and_protecting_from_avoidable_harm": 2,
     "ratings": 4,
+    "sources": 8,
 }
+SOURCES = {source_key(collection.id) for collection in list_collections()}
 
 
 @pytest.fixture(scope="module")
@@ -54,7 +59,7 @@ def graph(loaded: dg.Definitions) -> Any:
 
 
 def test_every_indicator_of_the_core_is_an_asset_of_its_collection(graph: Any) -> None:
-    indicators = graph.get_all_asset_keys() - {BANDS, JUDGEMENTS, STARS, SNAPSHOT}
+    indicators = graph.materializable_asset_keys - {BANDS, JUDGEMENTS, STARS, SNAPSHOT}
     assert Counter(key.path[0] for key in indicators) == {"lait": 175, "ascof": 24, "oflog": 5}
     assert indicators == {indicator_key(indicator) for indicator in CORE}
 
@@ -74,8 +79,14 @@ def test_stars_rest_on_judgements_and_these_on_bands_and_these_on_every_indicato
 
 def test_nothing_rests_on_an_asset_that_is_not_defined(graph: Any) -> None:
     # `dg check defs` lets an undefined upstream key pass as an external asset.
-    assert graph.external_asset_keys == set()
-    assert graph.materializable_asset_keys == graph.get_all_asset_keys()
+    assert graph.external_asset_keys == SOURCES
+    assert graph.materializable_asset_keys == graph.get_all_asset_keys() - SOURCES
+    assert not [key for key in SOURCES if graph.get(key).parent_keys]
+
+
+def test_an_indicator_rests_on_the_files_of_its_collection(graph: Any) -> None:
+    for indicator in CORE:
+        assert graph.get(indicator_key(indicator)).parent_keys == {source_key(indicator.collection)}
 
 
 def test_every_indicator_and_the_snapshot_have_two_checks_and_none_is_a_gate(
@@ -95,29 +106,84 @@ def test_there_are_four_steps_so_that_208_assets_cost_little(loaded: dg.Definiti
     assert {node.name for node in job.nodes} == {"lait", "ascof", "oflog", "rate"}
 
 
-def test_one_job_builds_everything_in_one_process_and_none_releases(
-    loaded: dg.Definitions,
-    graph: Any,
+def test_the_jobs_run_in_one_process_and_only_one_of_them_releases(loaded: dg.Definitions) -> None:
+    jobs = {job.name: job for job in loaded.resolve_all_job_defs() if not job.name.startswith("__")}
+    assert set(jobs) == {
+        "alert_overdue_returns",
+        "build_ratings",
+        "ingest",
+        "prune_run_history",
+        "release",
+        "replay",
+        "settle",
+        "sweep_freshness",
+        "verify",
+    }
+    assert {job.executor_def.name for job in jobs.values()} == {"in_process"}
+    steps = {name: {node.name for node in job.nodes} for name, job in jobs.items()}
+    assert [name for name, nodes in steps.items() if "release_snapshot" in nodes] == ["release"]
+
+
+def test_build_ratings_makes_everything_and_the_sweep_makes_the_indicators(
+    loaded: dg.Definitions, graph: Any
 ) -> None:
-    jobs = [j.name for j in loaded.resolve_all_job_defs() if not j.name.startswith("__")]
-    assert jobs == ["build_ratings"]
-    job = loaded.resolve_job_def("build_ratings")
-    assert job.executor_def is dg.in_process_executor
-    assert job.asset_layer.selected_asset_keys == graph.get_all_asset_keys()
-    assert not [key for key in graph.get_all_asset_keys() if "release" in key.to_user_string()]
+    made = {
+        name: loaded.resolve_job_def(name).asset_layer.selected_asset_keys
+        for name in ("build_ratings", "sweep_freshness")
+    }
+    assert made["build_ratings"] == graph.materializable_asset_keys
+    assert made["sweep_freshness"] == {indicator_key(indicator) for indicator in CORE}
+
+
+def test_schedules_and_sensors_run_from_the_start_and_no_schedule_at_an_hour_that_clocks_skip(
+    loaded: dg.Definitions,
+) -> None:
+    schedules = {s.name: s for s in loaded.schedules or []}
+    assert {name: s.job_name for name, s in schedules.items()} == {
+        "morning_overdue_returns": "alert_overdue_returns",
+        "nightly_freshness": "sweep_freshness",
+        "nightly_verification": "verify",
+        "release_calendar": "build_ratings",
+        "weekly_pruning": "prune_run_history",
+    }
+    for schedule in schedules.values():
+        assert schedule.execution_timezone == "Europe/London"
+        assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+        assert schedule.cron_schedule.split()[1] not in ("0", "1", "2")
+    sensors = {s.name: s for s in loaded.sensors or []}
+    assert set(sensors) == {"inbox", "draft", "embargo", "run_failure"}
+    assert {s.default_status for s in sensors.values()} == {dg.DefaultSensorStatus.RUNNING}
+
+
+def test_what_is_safe_is_tried_again_and_a_release_is_not(loaded: dg.Definitions) -> None:
+    for job in loaded.resolve_all_job_defs():
+        if job.name.startswith("__"):
+            continue
+        again = {node.name: node.definition.retry_policy for node in job.nodes}
+        if job.name in ("release", "prune_run_history"):
+            assert set(again.values()) == {None}, job.name
+            assert "dagster/max_retries" not in job.tags
+        else:
+            assert None not in again.values(), job.name
+            assert job.tags["dagster/max_retries"] == "2"
 
 
 def test_every_asset_says_which_code_made_it_who_owns_it_and_what_it_is(
     graph: Any,
 ) -> None:
     for key in graph.get_all_asset_keys():
+        assert graph.get(key).owners, key
+        assert graph.get(key).description, key
+        assert graph.get(key).kinds, key
+    for key in graph.materializable_asset_keys:
         node = graph.get(key)
         assert node.code_version, key
         assert node.code_version.startswith("starledger "), key
-        assert node.owners, key
-        assert node.description, key
-        assert node.kinds, key
-        assert not node.partitions_def, key
+        assert "dagster/column_schema" in node.metadata or key == SNAPSHOT
+        rated = key in {BANDS, JUDGEMENTS, STARS, SNAPSHOT}
+        assert node.partitions_def == (ROUNDS if rated else None), key
+        # Whether the nightly sweep ran: a draft is built when there is reason to, not every night.
+        assert (node.freshness_policy is None) == rated
 
 
 def test_an_indicator_shows_what_the_catalogue_says_of_it(graph: Any) -> None:
