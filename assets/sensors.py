@@ -68,7 +68,7 @@ def inbox_sensor(
 @dg.sensor(
     name="draft",
     job=build_ratings,
-    minimum_interval_seconds=30,
+    minimum_interval_seconds=10,
     default_status=_ON,
     description="Builds a draft when figures came and every blocking check in the log passed.",
 )
