@@ -7,6 +7,7 @@ Not here: from an event to its cell (sources.py), the sentences for people (trac
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from ratings.errors import NotFoundError, SnapshotError
 from ratings.periods import describe_period, period_bounds
 from warehouse.event_log import Ledger
 from warehouse.landing import Landing
-from warehouse.snapshot_manifest import iso
+from warehouse.snapshot_manifest import iso, microseconds
 from warehouse.snapshots import SnapshotRef, latest, snapshot, snapshot_ids
 
 __all__ = ["lines", "trace"]
@@ -48,7 +49,8 @@ def trace(
 
     Returns:
         Plain values, ready for JSON, always with these keys: `organisation`, `snapshot` (null without one),
-        `star` (null where there is none), `published` (a rating that the regulator published for the same
+        `star` (null where there is none), `decision` (the event of a decision on the star, null without one),
+        `published` (a rating that the regulator published for the same
         round, null if none is known), `judgements`, `figures`. A judgement has its `rule`, `cap`, the event
         it was recorded by and the `figures` it rests on. A figure has its band, age, freshness and `source`;
         key indicators, or those asked for, also `history`: every version with both its times and its source.
@@ -70,6 +72,7 @@ def trace(
         "organisation": _organisation(catalogue, body),
         "snapshot": None,
         "star": None,
+        "decision": None,
         "published": None,
         "judgements": [],
         "figures": [],
@@ -123,7 +126,8 @@ def _from_snapshot(
             "digest": manifest["digest"],
             "manifest_sha256": found.manifest_sha256,
         },
-        "star": stars[0] if stars else None,
+        "star": _plain(stars[0]) if stars else None,
+        "decision": _decision(sources, stars[0]) if stars else None,
         "published": _published(sources, body, manifest["method"]["round"]),
         "judgements": judgements,
         "figures": [
@@ -145,18 +149,38 @@ def _judgement(sources: Sources, row: dict[str, Any], steps: list[dict[str, Any]
         "level",
         "basis",
         "computed_judgement",
+        "undecided_judgement",
         "rule",
         "inputs",
         "missing",
     )
     recorded = sources.ledger.event(row["position"]) if row["position"] is not None else None
-    return {key: row[key] for key in keep} | {
+    row = _plain(row)
+    return {key: row.get(key) for key in keep} | {
         "cap": cap if row["capped_by"] else None,
         "thresholds_met": sorted(
             s["to_id"] for s in rests if s["to_kind"] == "cap" and s["to_id"] != row["capped_by"]
         ),
         "figures": sorted({s["to_id"] for s in rests if s["to_kind"] in ("cap", "band")}),
         "event": _fact(sources, recorded) if recorded else None,
+        "decision": _decision(sources, row),
+    }
+
+
+def _decision(sources: Sources, row: dict[str, Any]) -> dict[str, Any] | None:
+    """The decision that a star or judgement stands under: its event, and why it was taken."""
+    position = row.get("decision_position")  # snapshots of schema version 1 knew no decisions
+    if position is None:
+        return None
+    event = sources.ledger.event(position)
+    return _fact(sources, event) | {"reason": event["reason"]}
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """A row of a snapshot with its times as text, ready for JSON."""
+    return {
+        name: iso(microseconds(value.isoformat())) if isinstance(value, datetime) else value
+        for name, value in row.items()
     }
 
 

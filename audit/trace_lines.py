@@ -52,6 +52,10 @@ def _head(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
     if star is None:
         return
     yield 1, f"rule: {star['rule']}"
+    if decision := trace["decision"]:
+        computed = "no star" if star["computed_star"] is None else _count(star["computed_star"], "star")
+        yield 1, f"computed: {computed}; {_decided(decision)}"
+        yield from _source(2, decision["event"], decision["source"], told)
     if star["oldest_deciding_age_days"] is not None:
         yield (
             1,
@@ -66,6 +70,18 @@ def _head(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
         yield from _source(2, published["event"], published["source"], told)
 
 
+def _decided(decision: dict[str, Any]) -> str:
+    """Who decided what, until when, and why."""
+    says = decision["says"]
+    becomes = f" to {says['becomes']}" if says["becomes"] is not None else ""
+    until = f" until {_day(says['expires_at'])}" if says["expires_at"] else ""
+    document = f", see {says['document']}" if says["document"] else ""
+    return (
+        f"decided: {says['outcome'].replace('_', ' ')}{becomes} by {says['authority']}, "
+        f"from {_day(decision['published_at'])}{until} ({decision['reason']}{document})"
+    )
+
+
 def _judgements(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
     for judgement in trace["judgements"]:
         part = f"{_SERVICES[judgement['service']]}, {_ASPECTS[judgement['aspect']]}"
@@ -77,6 +93,9 @@ def _judgements(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
                 f"capped from {judgement['computed_judgement']}: {cap['indicator']} is "
                 f"{_number(cap['value'])}, threshold {_number(cap['threshold'])}",
             )
+        if decision := judgement["decision"]:
+            yield 2, f"without the decision: {judgement['undecided_judgement']}; {_decided(decision)}"
+            yield from _source(3, decision["event"], decision["source"], told)
         if judgement["thresholds_met"]:
             yield 2, f"key thresholds that did not bind: {', '.join(judgement['thresholds_met'])}"
         if event := judgement["event"]:
@@ -132,13 +151,15 @@ def _version(depth: int, version: dict[str, Any]) -> Iterator[Line]:
 def _source(depth: int, event: int, source: dict[str, Any], told: set[str]) -> Iterator[Line]:
     """Batch, file and cells of an event; publisher, licence and whole hash only where the file is new."""
     batch, file = source["batch"], source["file"]
+    recorded = f"recorded {_day(batch['recorded_at'])} by {batch['actor']}"
+    if file is None:
+        yield depth, f"event {event} of batch {batch['id']}: entered by hand, {recorded}"
+        return
     yield (
         depth,
         f"event {event} of batch {batch['id']}: file published {_day(batch['published_at'])} "
-        f"({batch['published_basis']}), recorded {_day(batch['recorded_at'])} by {batch['actor']}",
+        f"({batch['published_basis']}), {recorded}",
     )
-    if file is None:
-        return
     origin = f" from {file['publisher']} ({file['licence']})"
     known = file["sha256"] in told
     told.add(file["sha256"])

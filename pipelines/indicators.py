@@ -130,7 +130,7 @@ def known_at(
     recorded = as_recorded
     if recorded is None:
         collections = input_collections(method, catalogue, simulated=invented)
-        recorded = input_position(ledger, collections, definitions)
+        recorded = input_position(ledger, collections, definitions, method)
     if as_published is None:
         as_published = max(releases) if invented and releases else start_of_today()
     return KnownAt(as_published, recorded, head, invented)

@@ -15,16 +15,20 @@ import polars as pl
 
 from ratings.catalogue import Catalogue
 from ratings.collections import list_collections
+from ratings.decisions import Decision, standing
 from ratings.errors import MethodError, NotFoundError
 from ratings.methods import Method
 from warehouse import schema
 from warehouse.event_log import Ledger
 from warehouse.facts import facts
 from warehouse.observations import FIGURE, KEY, state, timeline
-from warehouse.snapshot_manifest import iso
+from warehouse.snapshot_manifest import iso, microseconds
 
 SIMULATED = "simulated"
 """The collection of invented figures, and the kind of invented organisations."""
+
+DECIDED = ("method", "round", "on", "outcome", "becomes", "authority", "document")
+"""What the payload of a decision event says as the decision does; besides, `expires_at` as a time."""
 
 _JUDGEMENT = {
     "organisation": pl.String,
@@ -54,6 +58,7 @@ class Inputs:
         figures: figures of the population and of the indicators in scope, columns of the observation state.
         judgements: recorded judgements: `organisation`, `round`, `service`, `aspect`, `judgement`,
             `published_at`, `position`, `batch`, `source_row`.
+        decisions: those that stand at `as_published` on outcomes of this population, method and round.
         counts: what happened to the figures of each indicator: `indicator`, `revised`, `withdrawn`,
             `quarantined`.
         files: SHA-256 of the file of each batch that has one.
@@ -68,6 +73,7 @@ class Inputs:
     organisations: pl.DataFrame
     figures: pl.DataFrame
     judgements: pl.DataFrame
+    decisions: tuple[Decision, ...]
     counts: pl.DataFrame
     files: Mapping[int, str]
 
@@ -169,6 +175,16 @@ def read_inputs(
         organisations=organisations,
         figures=figures,
         judgements=judgements,
+        decisions=tuple(
+            decision
+            for decision in standing(
+                recorded_decisions(ledger, method.id, as_recorded=recorded),
+                method.id,
+                known_round,
+                as_published,
+            )
+            if decision.organisation in set(organisations["id"])
+        ),
         counts=_counts(ledger, events, scope, read),
         files={b.id: b.file_sha256 for b in batches if b.file_sha256},
     )
@@ -210,6 +226,23 @@ def _judgements(ledger: Ledger, as_published: int, as_recorded: int) -> pl.DataF
         for event in facts(ledger, "judgement", as_published=as_published, as_recorded=as_recorded)
     ]
     return pl.DataFrame(rows, schema=_JUDGEMENT)
+
+
+def recorded_decisions(ledger: Ledger, method: str, *, as_recorded: int | None = None) -> list[Decision]:
+    """Every decision on the outcomes of a method that the log holds, in order of position."""
+    return [
+        Decision(
+            organisation=event["organisation"],
+            at=event["published_at"],
+            reason=event["reason"],
+            position=event["position"],
+            batch=event["batch"],
+            expires_at=microseconds(says["expires_at"]) if says["expires_at"] else None,
+            **{name: says[name] for name in DECIDED},
+        )
+        for event in ledger.events("decision", as_recorded=as_recorded)
+        if (says := event["payload"])["method"] == method
+    ]
 
 
 def _counts(ledger: Ledger, events: pl.DataFrame, scope: pl.DataFrame, read: Sequence[int]) -> pl.DataFrame:

@@ -15,13 +15,14 @@ import polars as pl
 
 from pipelines.definitions import adopt, blank_event, signed
 from pipelines.inputs import SIMULATED as SIMULATED
-from pipelines.inputs import Inputs, input_collections, read_inputs
+from pipelines.inputs import Inputs, input_collections, read_inputs, recorded_decisions
 from pipelines.publish import current, history
 from pipelines.settings import Settings, code_version
 from pipelines.tables import snapshot_tables
 from ratings.catalogue import load_catalogue
+from ratings.decisions import decided
 from ratings.errors import SnapshotError
-from ratings.methods import load_method
+from ratings.methods import Method, load_method
 from ratings.rating import Rating, rate
 from warehouse.event_log import Batch, Ledger, event_frame, now
 from warehouse.snapshot_manifest import About, iso
@@ -76,7 +77,7 @@ def build(
     definitions = adopt(settings, ledger, method, catalogue, method_id)
     if as_recorded is None:
         collections = input_collections(method, catalogue, simulated=simulated)
-        as_recorded = input_position(ledger, collections, definitions)
+        as_recorded = input_position(ledger, collections, definitions, method)
     inputs = read_inputs(
         ledger,
         method,
@@ -98,22 +99,26 @@ def start_of_today() -> int:
     return now() // _DAY * _DAY
 
 
-def input_position(ledger: Ledger, collections: Collection[str], definitions: Sequence[Batch]) -> int:
-    """The end of the last batch that is an input: files and voids of these collections, these definitions.
+def input_position(
+    ledger: Ledger, collections: Collection[str], definitions: Sequence[Batch], method: Method
+) -> int:
+    """The end of the last batch that is an input.
 
-    Whatever else the log holds is none, so that building twice gives one id.
+    Files and voids of these collections, these definitions, decisions on what this method gives. Whatever
+    else the log holds is none, so that building twice gives one id.
     """
     inputs = [b for b in ledger.batches() if b.kind in _INPUT_KINDS and b.collection in collections]
-    return max((b.last_position for b in [*inputs, *definitions]), default=0)
+    decisions = [decision.position for decision in recorded_decisions(ledger, method.id)]
+    return max([b.last_position for b in [*inputs, *definitions]] + decisions, default=0)
 
 
 def apply(inputs: Inputs, *, option: str | None = None) -> Rating:
-    """Apply the method to its inputs.
+    """Apply the method to its inputs, then the decisions to what it gives.
 
     Raises:
         MethodError: the method is not in force, or knows no such round or option.
     """
-    return rate(
+    computed = rate(
         inputs.method,
         inputs.figures,
         inputs.judgements,
@@ -123,6 +128,7 @@ def apply(inputs: Inputs, *, option: str | None = None) -> Rating:
         round=inputs.round,
         option=option,
     )
+    return decided(computed, inputs.decisions, inputs.method, option=option)
 
 
 def about(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipelines.inputs import Inputs
+from ratings.decisions import STAR
 from ratings.freshness import freshness
 from ratings.periods import period_bounds
 from ratings.rating import Rating
@@ -183,6 +184,7 @@ def lineage_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame) -> pl.Dat
                 "organisation", "position", pl.col("source_batch").alias("batch"), "source_row"
             ),
             inputs.judgements.select("organisation", "position", "batch", "source_row"),
+            _decision_events(inputs),
         ]
     )
     judged = rating.judgements.filter(pl.col("level").is_not_null())
@@ -197,6 +199,10 @@ def lineage_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame) -> pl.Dat
     ]
     if not rating.stars.height:
         del steps[0]
+    for d in inputs.decisions:
+        outcome = ("star", d.organisation) if d.on == STAR else ("judgement", d.on)
+        step = (d.organisation, *outcome, "event", str(d.position), None)
+        steps.append(pl.DataFrame([step], schema=steps[0].schema, orient="row"))
     reached = pl.concat(steps).filter(pl.col("to_kind") == "event").select("to_id").unique()
     files = pl.DataFrame(
         {"batch": list(inputs.files), "sha256": list(inputs.files.values())},
@@ -217,6 +223,13 @@ def lineage_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame) -> pl.Dat
         ),
     ]
     return pl.concat(steps).unique(_EDGE[:-1])
+
+
+def _decision_events(inputs: Inputs) -> pl.DataFrame:
+    """The events of the decisions that stand; they were entered by hand, so that no file holds them."""
+    rows = [(d.organisation, d.position, d.batch, None) for d in inputs.decisions]
+    names = {"organisation": pl.String, "position": pl.Int64, "batch": pl.Int64, "source_row": pl.Int64}
+    return pl.DataFrame(rows, schema=names, orient="row")
 
 
 def _edges(

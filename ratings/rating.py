@@ -159,10 +159,29 @@ def rate(
             _frame(banded, BANDS), pl.DataFrame(schema=JUDGEMENTS), pl.DataFrame(schema=STARS), None
         )
     judged = _judgements(method, banded, judgements, population, catalogue, known_round or "", day)
-    rated = pl.DataFrame(schema=STARS)
-    if table is not None:
-        rated = _stars(method, stars(judged, table), judged, known_round)
-    return Rating(_frame(banded, BANDS), _frame(judged, JUDGEMENTS), _frame(rated, STARS), known_round)
+    rated = overall(method, judged, known_round, option) if table else pl.DataFrame(schema=STARS)
+    return Rating(_frame(banded, BANDS), _frame(judged, JUDGEMENTS), rated, known_round)
+
+
+def overall(
+    method: Method, judgements: pl.DataFrame, round: str | None, option: str | None = None
+) -> pl.DataFrame:
+    """The stars of judgements as they stand.
+
+    Args:
+        method: a method with stars.
+        judgements: one row per (organisation, service, aspect): columns JUDGEMENTS.
+        round: the rating round of recorded judgements.
+        option: star table to use; by default the method's own choice.
+
+    Returns:
+        One row per organisation, columns STARS, sorted.
+
+    Raises:
+        MethodError: the method has no stars, or no such option.
+    """
+    placed = stars(judgements, method.table(option))
+    return _frame(_in_words(method, placed, judgements, round), STARS)
 
 
 def match_published(
@@ -381,7 +400,7 @@ def _word(level: str, scales: Mapping[str, tuple[str, ...]]) -> pl.Expr:
     )
 
 
-def _stars(method: Method, placed: pl.DataFrame, judged: pl.DataFrame, round: str | None) -> pl.DataFrame:
+def _in_words(method: Method, placed: pl.DataFrame, judged: pl.DataFrame, round: str | None) -> pl.DataFrame:
     """Stars in words: status, rule, and the judgements they stand on."""
     caps: dict[str, list[dict[str, Any]]] = {}
     for row in (

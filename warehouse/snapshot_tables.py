@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from ratings.errors import SnapshotError
 from warehouse.canonical import canonical_json
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Goes up by one whenever a column is added, dropped, or comes to mean something else."""
 
 _TYPES = {
@@ -172,6 +172,12 @@ _MARKS = (
     Column("method_status", "string", "official, reconstructed or illustrative", required=True),
     Column("simulated", "bool", "true where organisations and figures are invented", required=True),
 )
+_DECISION = (
+    Column("decision", "string", "binding decision: appeal_upheld, under_review, set_aside or suspended"),
+    Column("decision_authority", "string", "who decided"),
+    Column("decision_expires_at", "time", "when the decision ends by itself, null where it does not"),
+    Column("decision_position", "int64", "position in the log of the decision"),
+)
 
 _STARS = SnapshotTable(
     "stars",
@@ -181,11 +187,13 @@ _STARS = SnapshotTable(
         _ORGANISATION,
         Column("name", "string", "name of the organisation", required=True),
         Column("round", "string", "rating round, null where the method has none"),
-        Column("star", "int64", "the star, null where there is none", "stars, 0 to 3"),
+        Column("star", "int64", "the star that counts, null where there is none", "stars, 0 to 3"),
+        Column("computed_star", "int64", "the star without any decision", "stars, 0 to 3"),
         Column(
             "rating_status", "string", "rated, not_rated, under_review, set_aside or suspended", required=True
         ),
-        Column("rating_status_reason", "string", "why it has this status"),
+        Column("rating_status_reason", "string", "why it has this status", required=True),
+        *_DECISION,
         Column("rule", "string", "the rule that bound the star, in a sentence"),
         Column("children_serving", "string", "judgement after caps: are children served well"),
         Column("children_prospects", "string", "judgement after caps: prospects for children's services"),
@@ -228,7 +236,8 @@ _JUDGEMENTS = SnapshotTable(
         _ORGANISATION,
         Column("service", "string", "children or adults", required=True),
         Column("aspect", "string", "serving (people well) or prospects (for improvement)", required=True),
-        Column("judgement", "string", "the judgement after caps, null where there is none"),
+        Column("judgement", "string", "the judgement that counts, null where there is none"),
+        Column("undecided_judgement", "string", "the judgement after caps, without any decision"),
         Column("level", "int64", "its level, 0 worst", "levels, 0 to 3"),
         Column("basis", "string", "recorded by the regulator, or computed from bands", required=True),
         Column("computed_judgement", "string", "the judgement before caps"),
@@ -237,6 +246,7 @@ _JUDGEMENTS = SnapshotTable(
         Column("cap_value", "double", "value of that indicator", "the indicator's unit"),
         Column("cap_threshold", "double", "its key threshold", "the indicator's unit"),
         Column("position", "int64", "position in the log of the recorded judgement"),
+        *_DECISION,
         Column("inputs", "int64", "bands that counted", "figures"),
         Column("missing", "int64", "bands that are missing", "figures"),
     ),

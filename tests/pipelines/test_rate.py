@@ -11,6 +11,7 @@ from pipelines import rate
 from pipelines.rate import build, input_position, start_of_today
 from pipelines.settings import Settings
 from ratings.errors import LedgerError, MethodError, NotFoundError
+from ratings.methods import load_method
 from tests.made_ledgers import (
     COUNCILS,
     EARLIER,
@@ -333,5 +334,6 @@ def test_the_defaults_are_today_and_the_last_input(here: Settings) -> None:
     assert built.manifest["as_published"].endswith("T00:00:00Z")
     assert microseconds(built.manifest["as_published"]) == start_of_today()
     definitions = here.ledger().batches(kind="definition")
-    assert built.manifest["as_recorded"] == input_position(here.ledger(), {"lait"}, definitions)
+    method = load_method("lait-quartile")
+    assert built.manifest["as_recorded"] == input_position(here.ledger(), {"lait"}, definitions, method)
     assert built.manifest["as_published"] in said[0]

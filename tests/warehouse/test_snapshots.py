@@ -139,7 +139,7 @@ def test_every_column_says_what_it_means() -> None:
 
 
 def test_every_number_of_the_world_says_its_unit() -> None:
-    unitless = {"position", "source_batch", "source_row", "row"}
+    unitless = {"position", "decision_position", "source_batch", "source_row", "row"}
     for table in TABLES.values():
         for column in table.columns:
             if column.type in ("double", "int64") and column.name not in unitless:
