@@ -61,7 +61,7 @@ def trace(
     """
     catalogue = load_catalogue()
     body = catalogue.resolve(organisation)
-    measure = _indicator(catalogue, indicator) if indicator else None
+    measure = catalogue.resolve_indicator(indicator) if indicator else None
     sources = Sources(ledger, landing)
     found = (
         snapshot(snapshots, snapshot_id)
@@ -332,15 +332,6 @@ def _about(catalogue: Catalogue, code: str) -> dict[str, Any]:
 def _organisation(catalogue: Catalogue, body: Organisation) -> dict[str, Any]:
     codes = [{"scheme": c.scheme, "code": c.code} for c in catalogue.codes if c.organisation == body.id]
     return {"id": body.id, "name": body.name, "kind": body.kind, "region": body.region, "codes": codes}
-
-
-def _indicator(catalogue: Catalogue, text: str) -> Indicator:
-    """An indicator by its code, or by what follows the colon where only one ends so."""
-    if text not in catalogue.indicators:
-        ending = [i for code, i in catalogue.indicators.items() if code.partition(":")[2] == text]
-        if len(ending) == 1:
-            return ending[0]
-    return catalogue.indicator(text)
 
 
 def _choose(root: Path, ledger: Ledger, organisation: str, indicator: str | None) -> SnapshotRef | None:

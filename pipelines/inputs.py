@@ -21,7 +21,7 @@ from ratings.methods import Method
 from warehouse import schema
 from warehouse.event_log import Ledger
 from warehouse.facts import facts
-from warehouse.observations import FIGURE, KEY, state, timeline
+from warehouse.observations import FIGURE, KEY, state, timeline, with_reasons
 from warehouse.snapshot_manifest import iso, microseconds
 
 SIMULATED = "simulated"
@@ -258,8 +258,7 @@ def _counts(ledger: Ledger, events: pl.DataFrame, scope: pl.DataFrame, read: Seq
     revised = said.filter(pl.col("value") > 1)
     gone = events.filter(pl.col("type") == "withdrawal").select(KEY).unique()
     last = events.join(gone, on=KEY, how="semi").sort("published_at", "position").unique(KEY, keep="last")
-    reasons = ledger.database.frame(schema.event, ["position", "reason"], "type = 'withdrawal'")
-    withdrawn = last.filter(pl.col("type") == "withdrawal").join(reasons, on="position")
+    withdrawn = with_reasons(ledger, last.filter(pl.col("type") == "withdrawal"))
     withdrawn = withdrawn.filter(pl.col("reason") == "withdrawn")
     refused = ledger.database.frame(schema.quarantine, ["batch", "indicator"])
     quarantined = refused.filter(pl.col("batch").is_in(read)).join(scope, on="indicator", how="semi")

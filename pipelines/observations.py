@@ -6,7 +6,6 @@ Not here: what was known when (warehouse/observations.py), what counts as out of
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +13,14 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from pipelines.inputs import SIMULATED
+from pipelines.outputs import replaced
 from pipelines.settings import Settings
 from ratings.catalogue import load_catalogue
 from ratings.collections import load_collection
-from ratings.errors import LedgerError, NotFoundError
+from ratings.errors import NotFoundError
 from ratings.freshness import freshness
 from ratings.periods import period_bounds
-from warehouse.event_log import now
+from warehouse.event_log import Batch, Ledger, now
 from warehouse.observations import observations
 
 _WORST_FIRST = ["out_of_date", "missing", "due", "fresh", "discontinued"]
@@ -58,6 +58,23 @@ def observations_table(figures: pl.DataFrame) -> pl.DataFrame:
     )
 
 
+def releases(ledger: Ledger, collection: str, as_recorded: int | None = None) -> list[Batch]:
+    """The accepted files of a collection, voided ones too, in the order they were recorded.
+
+    Raises:
+        NotFoundError: there is no such collection, or no file of it was accepted.
+    """
+    load_collection(collection)
+    found = ledger.batches(collection, "vintage", as_recorded=as_recorded)
+    if not found:
+        until = "" if as_recorded is None else f" up to position {as_recorded}"
+        raise NotFoundError(
+            f"no file of collection {collection} was ever accepted here{until}",
+            hint=f"run `starledger ingest FILE --collection {collection}` first, or name another --warehouse",
+        )
+    return found
+
+
 def write_observations(
     settings: Settings,
     collection: str,
@@ -82,28 +99,12 @@ def write_observations(
         NotFoundError: there is no such collection.
         LedgerError: there is no ledger, or the file cannot be written.
     """
-    load_collection(collection)
     ledger = settings.ledger()
-    if not ledger.batches(collection, "vintage"):
-        raise NotFoundError(
-            f"no file of collection {collection} was ever accepted here",
-            hint=f"run `starledger ingest FILE --collection {collection}` first, or name another --warehouse",
-        )
+    releases(ledger, collection)
     known = observations(ledger, [collection], as_published=as_published, as_recorded=as_recorded)
     table = observations_table(known).to_arrow(compat_level=pl.CompatLevel.oldest())
-    unfinished = out.with_name(f".{out.name}.{os.getpid()}")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        with unfinished.open("wb") as sink:
-            pq.write_table(table, sink, compression="zstd")
-        unfinished.replace(out)
-    except OSError as error:
-        unfinished.unlink(missing_ok=True)
-        raise LedgerError(
-            f"cannot be written: {error.strerror}",
-            file=str(out),
-            hint="choose another --out, or free some space",
-        ) from error
+    with replaced(out) as sink:
+        pq.write_table(table, sink, compression="zstd")
     return table.num_rows
 
 

@@ -187,6 +187,18 @@ class Catalogue:
             return self.indicators[code]
         raise NotFoundError(f"no indicator {code!r}", hint=_near(code, self.indicators))
 
+    def resolve_indicator(self, text: str) -> Indicator:
+        """An indicator by its code, or by what follows the colon where only one ends so.
+
+        Raises:
+            NotFoundError: nothing has that code; the message names close ones.
+        """
+        if text not in self.indicators:
+            ending = [i for code, i in self.indicators.items() if code.partition(":")[2] == text]
+            if len(ending) == 1:
+                return ending[0]
+        return self.indicator(text)
+
     def resolve(self, text: str, *, scheme: str | None = None, at: date | None = None) -> Organisation:
         """The organisation that `text` means: an id, a name or alias, or a code of any scheme.
 

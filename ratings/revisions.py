@@ -1,13 +1,14 @@
 """Revisions: what each publication did to the figures known before it, told apart and measured.
 
-Here: which figures a publication brought, revised, redefined, took away and restored, read from events in order
-    of publication; how large the revisions were; the triangle of period by publication.
+Here: which figures a publication brought, revised, redefined, took away and restored, read from events in
+    order of publication; how large the revisions were; the triangle of period by publication.
 Not here: which events stand (warehouse/observations.py), how they are shown (pipelines/revisions.py), what a
     large revision means for an indicator (quality.py).
 
-"Revised" is never stored. A late file leaves events at its own time and repairs at those of later files; in order
-of publication the two say what the world saw, so that a repair is no revision of ours. Several files of one time
-are one publication. Means are taken with `math.fsum`, which rounds once: the order of the rows changes nothing.
+"Revised" is never stored. A late file leaves events at its own time and repairs at those of later files; in
+order of publication the two say what the world saw, so that a repair is no revision of ours. Several files of
+one time are one publication. Means are taken with `math.fsum`, which rounds once: the order of the rows
+changes nothing.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ def by_publication(changed: pl.DataFrame, publications: Sequence[int]) -> pl.Dat
 
     Returns:
         One row per publication, in order: `published_at`, a count for each of KINDS, `finalised` (of the
-        revised and the status-only, those that ceased to be provisional), and `known`: figures known after it.
+        revised and the status-only, those that ceased to be provisional), and `known`: figures known then.
     """
     return _counted(changed, pl.DataFrame({"published_at": sorted(publications)}, {"published_at": pl.Int64}))
 
@@ -128,9 +129,13 @@ def triangle(changed: pl.DataFrame, publications: Sequence[int]) -> pl.DataFrame
         One row per period and publication since the period was first known: `period`, the columns of
         `by_publication`, and those of MEASURES. Sorted by both.
     """
-    first = changed.group_by(pl.col("period").cast(pl.String)).agg(pl.col("published_at").min().alias("since"))
+    first = changed.group_by(pl.col("period").cast(pl.String)).agg(
+        pl.col("published_at").min().alias("since")
+    )
     cells = (
-        first.join(pl.DataFrame({"published_at": sorted(publications)}, {"published_at": pl.Int64}), how="cross")
+        first.join(
+            pl.DataFrame({"published_at": sorted(publications)}, {"published_at": pl.Int64}), how="cross"
+        )
         .filter(pl.col("published_at") >= pl.col("since"))
         .drop("since")
     )
@@ -149,7 +154,10 @@ def _counted(changed: pl.DataFrame, cells: pl.DataFrame, of: Sequence[str] = ())
     by = [*of, "published_at"]
     counts = changed.group_by(by).agg(
         *((pl.col("kind") == kind).sum().cast(pl.Int64).alias(kind) for kind in KINDS),
-        (pl.col("final") & pl.col("kind").is_in(["revised", "status"])).sum().cast(pl.Int64).alias("finalised"),
+        (pl.col("final") & pl.col("kind").is_in(["revised", "status"]))
+        .sum()
+        .cast(pl.Int64)
+        .alias("finalised"),
     )
     came = pl.sum_horizontal("new", "restored") - pl.sum_horizontal(GONE)
     known = came.cum_sum().over(list(of)) if of else came.cum_sum()
@@ -191,10 +199,11 @@ def measures(changed: pl.DataFrame, by: Sequence[str]) -> pl.DataFrame:
         by: columns to group by.
 
     Returns:
-        One row per group with a revision, in no order: `by`; `revised` (figures); `measured`, those with a value
-        before and after, over which the rest is taken: `mean_revision` (later less earlier; a mean far from zero
-        is a bias) and `mean_absolute_revision`, in the indicator's unit, and `relative_absolute_revision`: the
-        sum of absolute revisions in percent of the sum of absolute later values, null where that is 0.
+        One row per group with a revision, in no order: `by`; `revised` (figures); `measured`, those with a
+        value before and after, over which the rest is taken: `mean_revision` (later less earlier; a mean far
+        from zero is a bias) and `mean_absolute_revision`, in the indicator's unit, and
+        `relative_absolute_revision`: the sum of absolute revisions in percent of the sum of absolute later
+        values, null where that is 0.
 
     Source: relative mean absolute revision as in McKenzie and Gamba, "Interpreting the results of revision
         analyses", OECD, 2008; a revision is the later less the earlier estimate.

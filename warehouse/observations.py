@@ -79,6 +79,12 @@ def timeline(
     return events.filter(~pl.col("stated_by").is_in(voided)) if voided else events
 
 
+def with_reasons(ledger: Ledger, events: pl.DataFrame) -> pl.DataFrame:
+    """A timeline with the `reason` of each withdrawal (withdrawn, rolled_off or quarantined), else null."""
+    reasons = ledger.database.frame(schema.event, ["position", "reason"], "type = 'withdrawal'")
+    return events.join(reasons, on="position", how="left")
+
+
 def _ranges(batches: list[Batch]) -> list[tuple[int, int]]:
     """Positions of batches, neighbours joined: fewer ranges, one scan each."""
     joined: list[tuple[int, int]] = []

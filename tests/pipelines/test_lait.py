@@ -13,10 +13,12 @@ import pytest
 from pipelines.ingest import ingest
 from pipelines.ingest_report import IngestReport
 from pipelines.releases import parse_time
+from pipelines.revisions import revisions
 from pipelines.settings import Settings, settings
 from ratings.catalogue import load_catalogue
 from ratings.errors import InputError
 from ratings.periods import parse_period
+from ratings.revisions import KINDS
 from warehouse.observations import KEY, state, timeline
 
 pytestmark = pytest.mark.slow
@@ -132,3 +134,18 @@ def test_in_order_28_may_adds_no_observation_and_april_2026_rolls_off_what_left_
     _, unchanged, april = ingest(here, files, "lait", releases=lait.directory / "releases.csv")
     assert (unchanged.observations, unchanged.withdrawn) == (0, 0)
     assert april.withdrawn_reasons == {"rolled_off": 40120, "withdrawn": 170}
+
+
+def test_revisions_are_what_the_world_saw_whatever_the_order_of_arrival(lait: Lait) -> None:
+    found = revisions(lait.settings, "lait").publications
+    told = {row["published_at"]: row for row in found.iter_rows(named=True)}
+    reverted = told[lait.times["2025-02-14_2db9c9b0.parquet"]]
+    assert (reverted["revised"] + reverted["status"], reverted["withdrawn"]) == (1257, 1190)
+    mended = told[lait.times["2025-02-14_78c577b0.parquet"]]
+    assert mended["restored"] == 1190
+    quiet = told[lait.times["2025-05-28_b3494e3d.parquet"]]
+    assert sum(quiet[kind] for kind in KINDS) == 0
+    rolled = told[lait.times["2026-04-08_2e30e395.parquet"]]
+    assert (rolled["rolled_off"], rolled["withdrawn"]) == (40120, 170)
+    for name, time in lait.times.items():
+        assert told[time]["known"] == lait.known(time).height, name

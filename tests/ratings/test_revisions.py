@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratings.revisions import KINDS, by_indicator, by_publication, changes, triangle
+from ratings.revisions import KINDS, STAGES, by_indicator, by_publication, changes, triangle
 
 PERIODS = ("2020-01-01/P1Y", "2021-01-01/P1Y")
 SCHEMA = {
@@ -34,7 +34,8 @@ def frame(*events: dict[str, Any]) -> pl.DataFrame:
     base = {"indicator": "i", "organisation": "o", "period": PERIODS[0], "type": "observation"}
     base |= {"obs_status": "A", "definition": "1"}
     rows = [
-        {name: (base | {"position": n} | event).get(name) for name in SCHEMA} for n, event in enumerate(events)
+        {name: (base | {"position": n} | event).get(name) for name in SCHEMA}
+        for n, event in enumerate(events)
     ]
     return pl.DataFrame(rows, schema=SCHEMA)
 
@@ -96,7 +97,7 @@ def test_measures_are_those_of_a_revisions_analysis() -> None:
     for body, before, after, status in (("a", 10.0, 12.0, "P"), ("b", 20.0, 19.0, "A"), ("c", 5.0, 9.0, "P")):
         events += [said(1, before, organisation=body, obs_status=status), said(2, after, organisation=body)]
     both, final = by_indicator(changes(frame(*events))).rows(named=True)
-    assert both["stage"] == "all" and final["stage"] == "provisional_to_final"
+    assert (both["stage"], final["stage"]) == STAGES
     assert (both["measured"], final["measured"]) == (3, 2)
     assert both["mean_revision"] == pytest.approx((2 - 1 + 4) / 3)
     assert both["mean_absolute_revision"] == pytest.approx(7 / 3)

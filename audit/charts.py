@@ -1,0 +1,101 @@
+"""Charts: what tables show, drawn as SVG on this machine, for people.
+
+Here: the drawing, and its text alternative for those who do not see it.
+Not here: the numbers (ratings, pipelines). No browser, no network, no script in the picture; the same numbers
+    give the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+import polars as pl
+
+from ratings.periods import describe_period, period_bounds
+from warehouse.snapshot_manifest import iso
+
+_MOST_PERIODS = 40  # rows that can still be read on a page
+
+
+def revision_triangle(cells: pl.DataFrame, what: str) -> str:
+    """The revision triangle: a row for each period, a column for each publication.
+
+    A cell says how many figures were revised; the darker, the larger their share of the figures known. The
+    newest 40 periods are drawn.
+
+    Args:
+        cells: from `ratings.revisions.triangle`.
+        what: whose figures they are, for the title.
+
+    Returns:
+        An SVG document with `title` and `desc`.
+    """
+    import altair as alt
+    import vl_convert
+
+    periods = sorted(cells["period"].unique(), key=lambda p: (period_bounds(p)[1], p), reverse=True)
+    drawn = periods[:_MOST_PERIODS]
+    times = sorted(cells["published_at"].unique())
+    values = [
+        {
+            "period": f"{describe_period(row['period'])}",
+            "publication": iso(row["published_at"])[:16].replace("T", " "),
+            "revised": row["revised"],
+            "share": 100 * row["revised"] / row["known"] if row["known"] else 0.0,
+        }
+        for row in cells.filter(pl.col("period").is_in(drawn)).iter_rows(named=True)
+    ]
+    title = f"Figures revised by each publication: {what}"
+    base = alt.Chart(alt.Data(values=values), title=title).encode(
+        x=alt.X(
+            "publication:O",
+            title="published (UTC)",
+            sort=[iso(time)[:16].replace("T", " ") for time in times],
+            axis=alt.Axis(labelAngle=-45),
+        ),
+        y=alt.Y("period:O", title="period", sort=list(dict.fromkeys(describe_period(p) for p in drawn))),
+    )
+    boxes = base.mark_rect(stroke="white").encode(
+        color=alt.Color(
+            "share:Q",
+            title="% of figures revised",
+            scale=alt.Scale(scheme="blues", domain=[0, 100]),
+        )
+    )
+    numbers = base.mark_text(fontSize=9).encode(
+        text="revised:Q",
+        color=alt.condition("datum.share > 60", alt.value("white"), alt.value("black")),
+    )
+    chart = (boxes + numbers).properties(width=alt.Step(44), height=alt.Step(18))
+    svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
+    return _with_alternative(_numbered(svg), title, _described(cells, len(periods)))
+
+
+def _described(cells: pl.DataFrame, periods: int) -> str:
+    """What the picture shows, in sentences."""
+    revised = cells.group_by("published_at").agg(pl.col("revised").sum()).sort("published_at")
+    says = [f"{iso(time)[:16].replace('T', ' ')}: {count:,}" for time, count in revised.iter_rows()]
+    left = f" Only the newest {_MOST_PERIODS} are drawn." if periods > _MOST_PERIODS else ""
+    return (
+        f"A table of {periods} periods by {len(says)} publications; each cell says how many figures the "
+        f"publication revised.{left} Figures revised in all periods, by publication (UTC): {'; '.join(says)}."
+    )
+
+
+def _numbered(svg: str) -> str:
+    """The picture with its ids counted from 0: the library goes on counting from one picture to the next."""
+    for number, name in enumerate(dict.fromkeys(re.findall(r'\bid="([^"]+)"', svg))):
+        svg = re.sub(rf'(\bid="|#){re.escape(name)}(?=["\')])', rf"\g<1>part-{number}", svg)
+    return svg
+
+
+def _with_alternative(svg: str, title: str, description: str) -> str:
+    """The picture with the text that stands for it, first in the document, where readers look for it."""
+    head, _, rest = svg.partition(">")
+    if not head.startswith("<svg"):
+        raise RuntimeError("what the chart library drew is not an SVG document")
+    return (
+        f'{head} role="img" aria-labelledby="title desc"><title id="title">{escape(title)}</title>'
+        f'<desc id="desc">{escape(description)}</desc>{rest}'
+    )
