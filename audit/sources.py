@@ -132,6 +132,9 @@ def _columns(event: dict[str, Any], collection: Collection | None) -> list[tuple
             == (event["payload"]["service"], event["payload"]["aspect"])
         ]
         named = [(columns.organisation, "organisation"), (columns.round, "round")]
+    elif event["type"] == "evidence":
+        said = [(column, column) for column in collection.payload]
+        named = [(columns.indicator, "indicator"), (columns.organisation, "organisation")]
     else:
         said = []
         named = [

@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from audit.evidence import evidence_of
 from audit.sources import Sources
 from audit.trace_lines import lines
 from ratings.catalogue import Catalogue, Indicator, Organisation, load_catalogue
@@ -21,7 +22,7 @@ from warehouse.landing import Landing
 from warehouse.snapshot_manifest import iso, microseconds
 from warehouse.snapshots import SnapshotRef, latest, snapshot, snapshot_ids
 
-__all__ = ["lines", "trace"]
+__all__ = ["choose", "lines", "trace"]
 
 Trace = dict[str, Any]
 _FIGURE_EVENTS = ("observation", "withdrawal")
@@ -50,10 +51,11 @@ def trace(
     Returns:
         Plain values, ready for JSON, always with these keys: `organisation`, `snapshot` (null without one),
         `star` (null where there is none), `decision` (the event of a decision on the star, null without one),
-        `published` (a rating that the regulator published for the same
-        round, null if none is known), `judgements`, `figures`. A judgement has its `rule`, `cap`, the event
-        it was recorded by and the `figures` it rests on. A figure has its band, age, freshness and `source`;
+        `published` (a rating that the regulator published for the same round, null if none is known),
+        `judgements`, `figures`, `evidence`. A judgement has its `rule`, `cap`, the event it was recorded by
+        and the `figures` it rests on. A figure has its band, age, freshness and `source`;
         key indicators, or those asked for, also `history`: every version with both its times and its source.
+        `evidence` is what was published by the snapshot's time beside the figures, whenever it was recorded.
 
     Raises:
         NotFoundError: nothing is called that, or nothing is known of it.
@@ -66,7 +68,7 @@ def trace(
     found = (
         snapshot(snapshots, snapshot_id)
         if snapshot_id
-        else _choose(snapshots, ledger, body.id, measure.code if measure else None)
+        else choose(snapshots, ledger, body.id, measure.code if measure else None)
     )
     result: Trace = {
         "organisation": _organisation(catalogue, body),
@@ -76,10 +78,12 @@ def trace(
         "published": None,
         "judgements": [],
         "figures": [],
+        "evidence": [],
     }
     if found is None:
         result["figures"] = _from_log(sources, catalogue, body, measure)
-        if not result["figures"]:
+        result["evidence"] = _evidence(sources, body, measure)
+        if not result["figures"] and not result["evidence"]:
             raise NotFoundError(
                 f"nothing is known of {body.name}" + (f" in {measure.code}" if measure else ""),
                 hint="run `starledger ingest` first, or `starledger snapshots list` to see what was built",
@@ -134,7 +138,19 @@ def _from_snapshot(
             _figure(sources, catalogue, row, decides.get(row["indicator"], []), whole=measure is not None)
             for row in bands
         ],
+        "evidence": _evidence(sources, body, measure, microseconds(manifest["as_published"])),
     }
+
+
+def _evidence(
+    sources: Sources, body: Organisation, measure: Indicator | None, as_published: int | None = None
+) -> list[dict[str, Any]]:
+    """What is known beside the figures, with the cells it was read from."""
+    code = measure.code if measure else None
+    return [
+        item | {"source": sources.of(sources.ledger.event(item["event"]))}
+        for item in evidence_of(sources.ledger, body.id, code, as_published=as_published)
+    ]
 
 
 def _judgement(sources: Sources, row: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any]:
@@ -334,7 +350,7 @@ def _organisation(catalogue: Catalogue, body: Organisation) -> dict[str, Any]:
     return {"id": body.id, "name": body.name, "kind": body.kind, "region": body.region, "codes": codes}
 
 
-def _choose(root: Path, ledger: Ledger, organisation: str, indicator: str | None) -> SnapshotRef | None:
+def choose(root: Path, ledger: Ledger, organisation: str, indicator: str | None) -> SnapshotRef | None:
     """The snapshot released now, else the one built last, that holds what is asked for."""
     released = latest(root)
     built = [event["payload"]["id"] for event in ledger.events("snapshot_built")]

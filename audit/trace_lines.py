@@ -18,7 +18,12 @@ _ASPECTS = {"serving": "serving people well", "prospects": "prospects for improv
 def lines(trace: dict[str, Any]) -> list[Line]:
     """A trace as (depth, sentence) pairs, in the order to be shown; each sentence is one line."""
     told: set[str] = set()
-    found = [*_head(trace, told), *_judgements(trace, told), *_figures(trace, told)]
+    found = [
+        *_head(trace, told),
+        *_evidence(trace, told),
+        *_judgements(trace, told),
+        *_figures(trace, told),
+    ]
     return [(depth, _visible(sentence)) for depth, sentence in found]
 
 
@@ -68,6 +73,15 @@ def _head(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
         same = star["star"] is not None and stars == str(star["star"])
         yield 1, f"published then: {stars} stars{' (the same)' if same else ''}"
         yield from _source(2, published["event"], published["source"], told)
+
+
+def _evidence(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
+    for item in trace["evidence"]:
+        says = item["says"]
+        about = [_SERVICES.get(says.get("service", ""), ""), item["indicator"], says.get("finding")]
+        of = ", ".join([f"{says['kind']} of {_day(item['published_at'])}", *filter(None, about)])
+        yield 1, f"{of}: {says['says']}"
+        yield from _source(2, item["event"], item["source"], told)
 
 
 def _decided(decision: dict[str, Any]) -> str:

@@ -227,7 +227,7 @@ def _ingest_one(
             base,
             kind,
             rows,
-            _checked(rows, validation, ["source_row", "organisation", "organisation_code"]),
+            _checked(rows, validation, ["source_row", "organisation", "organisation_code", "indicator"]),
         )
     checked = _checked(rows, validation, _CONTENT)
     del rows, validation  # hundreds of megabytes of text that nothing needs any more
@@ -238,7 +238,7 @@ def _validate(rows: pl.DataFrame, kind: Collection, name: str) -> Validation:
     catalogue = load_catalogue()
     if kind.event == "observation":
         return validate_figures(read_figures(rows, kind, catalogue, name))
-    return validate_facts(read_facts(rows, kind, catalogue))
+    return validate_facts(read_facts(rows, kind, catalogue), kind.event)
 
 
 def _checked(rows: pl.DataFrame, validation: Validation, columns: list[str]) -> _Checked:
@@ -443,7 +443,7 @@ def _compare(
 def _append_facts(
     log: Ledger | None, base: NewBatch, kind: Collection, rows: pl.DataFrame, checked: _Checked
 ) -> IngestReport:
-    """Judgements and published ratings: an event for each accepted row, or each judgement cell of it."""
+    """Facts: an event for each accepted row, or for each judgement cell of it."""
     times = dict(zip(rows[ROW].to_list(), _row_times(kind, rows), strict=True))
     printed = {row[ROW]: row for row in rows.iter_rows(named=True)}
     events: list[dict[str, Any]] = []

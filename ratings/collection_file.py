@@ -20,6 +20,7 @@ from ratings.collections import (
     CONF_STATUSES,
     COVERAGES,
     EVENTS,
+    EVIDENCE_SAYS,
     FORMATS,
     OBS_STATUSES,
     SCOPES,
@@ -180,7 +181,10 @@ def _prove(collection: Collection, file: str) -> None:
     if collection.published and (collection.published.column is None) == (collection.published.fixed is None):
         raise fault("published.column", "name a column or a fixed date, and not both")
     if collection.event != "observation":
-        if columns.round is None:
+        if collection.event == "evidence":
+            if missing := [name for name in EVIDENCE_SAYS if name not in collection.payload]:
+                raise fault("payload", f"evidence needs the columns {', '.join(missing)}")
+        elif columns.round is None:
             raise fault("columns.round", "a fact about a rating needs the column of its round")
         if (collection.event == "judgement") != bool(collection.judgements):
             raise fault(

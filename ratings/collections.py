@@ -7,11 +7,11 @@ Not here: reading and proving those files (collection_file.py), reading the byte
 A collection file has these tables (every key is optional unless marked *):
 
     id* title* publisher* licence* source      top level; `id` is the file's name without .toml
-    event*      observation | judgement | published_rating: what a row becomes
+    event*      observation | judgement | published_rating | evidence: what a row becomes
     coverage*   full | partial | overlay: what a file replaces
     replaces    of a partial file: what it is complete for, of period, organisation, indicator
     simulated   true: figures of invented organisations
-    payload     columns that a fact carries along as printed
+    payload     columns that a fact carries along as printed; evidence has kind, service, finding and says
     [file]           formats*, encoding, delimiter, skip_rows
     [columns]        which column holds what: indicator organisation name period round value numerator
                      denominator status
@@ -42,7 +42,8 @@ from importlib.resources import files
 from ratings.errors import InputError, NotFoundError
 
 COVERAGES = ("full", "partial", "overlay")
-EVENTS = ("observation", "judgement", "published_rating")
+EVENTS = ("observation", "judgement", "published_rating", "evidence")
+EVIDENCE_SAYS = ("kind", "service", "finding", "says")
 SCOPES = ("period", "organisation", "indicator")
 FORMATS = ("parquet", "csv", "csv.gz")
 # SDMX code lists CL_OBS_STATUS and CL_CONF_STATUS, as far as they are used here.

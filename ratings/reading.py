@@ -75,18 +75,24 @@ def read_facts(rows: pl.DataFrame, collection: Collection, catalogue: Catalogue)
         `word_fault`: which cell holds a word that the collection does not know;
         `conflict`: which other row says something else of the same organisation and round;
         `repeat`: an earlier row says the same.
+        `indicator` that evidence is about, null where it is about none; `says`: its words.
+        Evidence has no round: rows that differ are different evidence, never a conflict.
     """
+    evidence = collection.event == "evidence"
     read = rows.select(
         pl.col("row").alias("source_row"),
         _out_of_scope(collection),
         _word(collection.columns.organisation, collection.organisation_fixed).alias("organisation_code"),
         _text(collection.columns.round).alias("round"),
-        _word_fault(collection),
+        _word_fault(collection, catalogue),
+        _indicator_of_fact(collection),
+        _text("says" if evidence else None).replace("", None).alias("says"),
         pl.concat_str([pl.col(c).fill_null("") for c in rows.columns if c != "row"], separator="\x1f").alias(
             "said"
         ),
     )
-    key = ["organisation_code", "round"]
+    key = ["words"] if evidence else ["organisation_code", "round"]
+    read = read.with_columns(words=pl.col("said"))
     versions = read.group_by(key).agg(
         pl.col("said").n_unique().alias("versions"), pl.col("source_row").min().alias("first_row")
     )
@@ -98,12 +104,23 @@ def read_facts(rows: pl.DataFrame, collection: Collection, catalogue: Catalogue)
         .then(pl.format("row {} and others say different things of the same round", "first_row"))
         .alias("conflict"),
         ((pl.col("versions") == 1) & (pl.col("source_row") > pl.col("first_row"))).alias("repeat"),
-    ).drop("said", "versions", "first_row")
+    ).drop("said", "words", "versions", "first_row")
 
 
-def _word_fault(collection: Collection) -> pl.Expr:
+def _indicator_of_fact(collection: Collection) -> pl.Expr:
+    """The catalogue code of the indicator that a fact is about; null where it is about none."""
+    printed = _text(collection.columns.indicator).replace("", None)
+    code = printed.replace(dict(collection.indicator_codes)) if collection.indicator_codes else printed
+    return pl.concat_str(pl.lit(collection.indicator_prefix), code).alias("indicator")
+
+
+def _word_fault(collection: Collection, catalogue: Catalogue) -> pl.Expr:
     """The first cell whose word is none of those allowed, as a sentence; null where all are."""
-    faults: list[pl.Expr] = [pl.lit(None, pl.String)]
+    code = _indicator_of_fact(collection)
+    known = code.is_null() | code.is_in(list(catalogue.indicators))
+    faults: list[pl.Expr] = [
+        pl.when(~known).then(pl.format("indicator {} stands in no catalogue", code)).otherwise(None)
+    ]
     for column, words in collection.allowed.items():
         cell = pl.col(column).str.strip_chars().fill_null("")
         sentence = pl.format(

@@ -121,6 +121,12 @@ FACT_RULES = (
     _is_null("fact_stated_once", "conflict", pl.col("conflict")),
 )
 
+EVIDENCE_RULES = (
+    ORGANISATION_KNOWN,
+    _is_null("word_known", "word_fault", pl.col("word_fault")),
+    _not_null("words_given", "says", pl.lit("the row says nothing")),
+)
+
 
 def with_rule_columns(read: pl.DataFrame) -> pl.DataFrame:
     """The columns that rules need besides what was read.

@@ -23,6 +23,7 @@ import polars as pl
 from validations.rules import (
     CRITICAL,
     ERROR,
+    EVIDENCE_RULES,
     FACT_RULES,
     FIGURE_RULES,
     REFUSED_SHARE,
@@ -90,13 +91,14 @@ def validate_figures(read: pl.DataFrame) -> Validation:
     return _validate(with_rule_columns(read), FIGURE_RULES)
 
 
-def validate_facts(read: pl.DataFrame) -> Validation:
-    """Check the rows of a file of judgements or published ratings.
+def validate_facts(read: pl.DataFrame, event: str) -> Validation:
+    """Check the rows of a file of judgements, published ratings or evidence.
 
     Args:
         read: from `ratings.reading.read_facts`.
+        event: what a row becomes.
     """
-    return _validate(read, FACT_RULES)
+    return _validate(read, EVIDENCE_RULES if event == "evidence" else FACT_RULES)
 
 
 def refusal(check: str, message: str) -> CheckResult:
@@ -107,7 +109,10 @@ def refusal(check: str, message: str) -> CheckResult:
 @cache
 def suite_sha256() -> str:
     """Hash of every rule's name, severity, expectation and arguments."""
-    rules = [[r.name, r.severity, r.expectation, r.arguments] for r in (*FIGURE_RULES, *FACT_RULES)]
+    rules = [
+        [r.name, r.severity, r.expectation, r.arguments]
+        for r in (*FIGURE_RULES, *FACT_RULES, *EVIDENCE_RULES)
+    ]
     return hashlib.sha256(json.dumps([rules, REFUSED_SHARE], sort_keys=True).encode()).hexdigest()
 
 

@@ -13,7 +13,18 @@ import sys
 
 import typer
 
-from pipelines.cli import decisions, demo, figures, ingest, ledger, methods, quality, ratings, snapshots
+from pipelines.cli import (
+    decisions,
+    demo,
+    figures,
+    ingest,
+    ledger,
+    methods,
+    quality,
+    questions,
+    ratings,
+    snapshots,
+)
 from ratings.errors import StarledgerError
 
 app = typer.Typer(
@@ -24,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (demo, ingest, ratings, figures, decisions, quality):
+for module in (demo, ingest, ratings, figures, decisions, quality, questions):
     module.register(app)
 for name, group in (
     ("quarantine", ingest.quarantine),

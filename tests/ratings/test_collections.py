@@ -26,6 +26,7 @@ def test_all_collections_load_and_have_hashes_of_their_own() -> None:
     assert [c.id for c in collections] == [
         "a1_2001",
         "ascof",
+        "evidence",
         "judgements",
         "lait",
         "oflog",

@@ -1,0 +1,229 @@
+"""Questions: what else do we need to know before we rely on a star.
+
+Here: what is missing, overdue, dubious, deciding or contradicted by evidence, as questions, the most
+    important first.
+Not here: the evidence itself (evidence.py), the rules (ratings), where each figure comes from (trace.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from audit.evidence import evidence_of
+from audit.trace import choose
+from ratings.catalogue import Catalogue, Organisation, load_catalogue
+from ratings.errors import MethodError, NotFoundError
+from ratings.methods import Method, load_method
+from ratings.stars import ASPECT_WORDS, PARTS, SERVICE_WORDS
+from warehouse.event_log import Ledger
+from warehouse.snapshots import SnapshotRef, snapshot
+
+KINDS = ("no_judgement", "star_deciding", "contradicted", "overdue", "missing", "dubious")
+"""What a question is about, the most important first."""
+DUBIOUS_SHARE = 0.2
+"""From this share of revised, withdrawn, suppressed or refused figures on, an indicator is dubious."""
+
+
+_BEST_LEVEL = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One thing to find out.
+
+    Attributes:
+        kind: one of KINDS.
+        service: the service it is about, None where it is the whole organisation.
+        indicator: the indicator it is about, None where it is a judgement.
+        decides: whether the answer can change the star: it touches a judgement that alone, one level better
+            or worse, gives another star.
+        asks: the question in a sentence.
+    """
+
+    kind: str
+    service: str | None
+    indicator: str | None
+    decides: bool
+    asks: str
+
+
+def questions(
+    ledger: Ledger, snapshots: Path, organisation: str, snapshot_id: str | None = None
+) -> dict[str, Any]:
+    """What else do we need to know of an organisation.
+
+    Args:
+        ledger: the log that the snapshot was built from.
+        snapshots: the directory of all snapshots.
+        organisation: id, name or code.
+        snapshot_id: the snapshot; by default the one released now, else the one built last, that holds it.
+
+    Returns:
+        `organisation`, `snapshot`, `star`, and `questions` in order: first those that can change the star,
+        then by kind as in KINDS, then by indicator.
+
+    Raises:
+        NotFoundError: nothing is called that, or no snapshot holds it.
+    """
+    catalogue = load_catalogue()
+    body = catalogue.resolve(organisation)
+    found = snapshot(snapshots, snapshot_id) if snapshot_id else choose(snapshots, ledger, body.id, None)
+    if found is None or found.table("organisations", organisation=body.id).is_empty():
+        raise NotFoundError(
+            f"{body.name} is in no snapshot" if found is None else f"{body.name} is not in {found.id}",
+            hint="build one with `starledger rate`, or see `starledger snapshots list`",
+        )
+    stars = found.table("stars", organisation=body.id).to_dicts()
+    asked = sorted(
+        _questions(ledger, found, catalogue, body),
+        key=lambda q: (not q.decides, KINDS.index(q.kind), q.indicator or "", q.asks),
+    )
+    return {
+        "organisation": {"id": body.id, "name": body.name},
+        "snapshot": found.id,
+        "star": stars[0]["star"] if stars else None,
+        "questions": [asdict(question) for question in asked],
+    }
+
+
+def _questions(
+    ledger: Ledger, found: SnapshotRef, catalogue: Catalogue, body: Organisation
+) -> Iterator[Question]:
+    method = _method(found)
+    judgements = found.table("judgements", organisation=body.id).to_dicts()
+    deciding = _deciding(method, found, judgements)
+    services = _services(method)
+    yield from _of_judgements(judgements, deciding, catalogue)
+    yield from _of_figures(found, catalogue, body, services, {service for service, _ in deciding})
+    yield from _of_evidence(ledger, found, body, judgements, services, {service for service, _ in deciding})
+
+
+def _method(found: SnapshotRef) -> Method | None:
+    """The method of a snapshot, where the very one is installed here."""
+    said = found.manifest["method"]
+    try:
+        method = load_method(said["id"])
+    except (NotFoundError, MethodError):
+        return None
+    return method if method.sha256 == said["sha256"] else None
+
+
+def _services(method: Method | None) -> dict[str, str]:
+    """Service of the catalogue -> rated service."""
+    rules = method.judgements if method else None
+    return (
+        {member: service for service, members in rules.services.items() for member in members}
+        if rules
+        else {}
+    )
+
+
+def _deciding(
+    method: Method | None, found: SnapshotRef, judgements: list[dict[str, Any]]
+) -> set[tuple[str, str]]:
+    """The judgements that alone, one level better or worse, would give another star."""
+    levels = {(row["service"], row["aspect"]): row["level"] for row in judgements}
+    if method is None or not method.stars or any(levels.get(part) is None for part in PARTS):
+        return set()
+    table = method.table(found.manifest["method"]["option"])
+    now = tuple(levels[part] for part in PARTS)
+    changed = set()
+    for i, part in enumerate(PARTS):
+        for level in (now[i] - 1, now[i] + 1):
+            other = (*now[:i], level, *now[i + 1 :])
+            if 0 <= level < len(method.scales[part[1]]) and table.star(*other) != table.star(*now):
+                changed.add(part)
+    return changed
+
+
+def _of_judgements(
+    judgements: list[dict[str, Any]], deciding: set[tuple[str, str]], catalogue: Catalogue
+) -> Iterator[Question]:
+    """Judgements that are not there, and key thresholds that bind."""
+    for row in judgements:
+        part = (row["service"], row["aspect"])
+        what = f"{ASPECT_WORDS[row['aspect']]} for {row['service']}"
+        if row["level"] is None:
+            yield Question("no_judgement", row["service"], None, True, f"What is {what}? {row['rule']}")
+        elif row["capped_by"] is not None:
+            known = catalogue.indicators.get(row["capped_by"])
+            unit = known.unit if known else ""
+            asks = (
+                f"Is {row['capped_by']} right at {row['cap_value']:g} {unit}? Within its threshold of "
+                f"{row['cap_threshold']:g}, {what} would be {row['computed_judgement']!r}, "
+                f"not {row['judgement']!r}"
+            )
+            yield Question("star_deciding", row["service"], row["capped_by"], part in deciding, asks)
+
+
+def _of_figures(
+    found: SnapshotRef, catalogue: Catalogue, body: Organisation, services: dict[str, str], deciding: set[str]
+) -> Iterator[Question]:
+    """Figures that are late or were never reported, and indicators whose figures are often wrong."""
+    quality = {row["indicator"]: row for row in found.table("quality").to_dicts()}
+    for row in found.table("freshness", organisation=body.id).to_dicts():
+        indicator = catalogue.indicator(row["indicator"])
+        service = services.get(indicator.service)
+        decides = service in deciding and indicator.banded
+        named = f"{indicator.code} ({indicator.title})"
+        if row["state"] == "out_of_date":
+            late = f"{row['days_late']} days late" if row["days_late"] is not None else "late"
+            asks = f"When will the figure of {row['expected_period']} for {named} come? It is {late}"
+            yield Question("overdue", service, indicator.code, decides, asks)
+        elif row["state"] == "missing":
+            yield Question("missing", service, indicator.code, decides, f"Why was {named} never reported?")
+        if (share := _doubtful(quality.get(indicator.code))) >= DUBIOUS_SHARE and row["state"] != "missing":
+            asks = f"Can {named} be relied on? "
+            asks += f"Of its figures {share:.0%} were revised, withdrawn, suppressed or refused"
+            yield Question("dubious", service, indicator.code, decides, asks)
+
+
+def _doubtful(row: dict[str, Any] | None) -> float:
+    """The share of an indicator's figures that something was wrong with; no more than one."""
+    if row is None or not row["figures"] + row["missing"] + row["quarantined"]:
+        return 0.0
+    wrong = row["revised"] + row["withdrawn"] + row["suppressed"] + row["quarantined"]
+    return min(1.0, wrong / (row["figures"] + row["missing"] + row["quarantined"]))
+
+
+def _of_evidence(
+    ledger: Ledger,
+    found: SnapshotRef,
+    body: Organisation,
+    judgements: list[dict[str, Any]],
+    services: dict[str, str],
+    deciding: set[str],
+) -> Iterator[Question]:
+    """Evidence that says the opposite of a band, or of a judgement of how well people are served."""
+    catalogue = load_catalogue()
+    bands = found.table("bands", organisation=body.id)
+    best = bands["band"].max()
+    by_code = {row["indicator"]: row["band"] for row in bands.to_dicts()}
+    served = {row["service"]: row for row in judgements if row["aspect"] == "serving"}
+    for item in evidence_of(ledger, body.id):
+        says, code = item["says"], item["indicator"]
+        finding, quoted = (
+            says.get("finding"),
+            f"the {says['kind']} of {item['published_at'][:10]} says {says['says']!r}",
+        )
+        if finding not in ("good", "poor"):
+            continue
+        if code is not None:
+            band = by_code.get(code)
+            if band is not None and isinstance(best, int) and _opposite(finding, band - 1, best - 1):
+                service = services.get(catalogue.indicator(code).service)
+                asks = f"Why does {code} stand in band {band} of {best}, when {quoted}?"
+                yield Question("contradicted", service, code, service in deciding, asks)
+            continue
+        row = served.get(says.get("service", ""))
+        if row is not None and row["level"] is not None and _opposite(finding, row["level"], _BEST_LEVEL):
+            asks = f"Why are {SERVICE_WORDS[row['service']]} judged {row['judgement']!r}, when {quoted}?"
+            yield Question("contradicted", row["service"], None, row["service"] in deciding, asks)
+
+
+def _opposite(finding: str, level: int, best: int) -> bool:
+    """Whether a finding is good and the level in the lower half, or poor and it is in the upper half."""
+    return 2 * level < best if finding == "good" else 2 * level > best
