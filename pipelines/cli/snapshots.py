@@ -1,8 +1,8 @@
-"""Commands on snapshots: list, show, verify, replay, settle.
+"""Commands on snapshots: list, show, verify, diff, replay, settle.
 
 Here: their arguments and what they print.
-Not here: what a snapshot is (warehouse/snapshots.py), building it again (pipelines/replay.py), which is
-    released (pipelines/publish.py).
+Not here: what a snapshot is (warehouse/snapshots.py), building it again (pipelines/replay.py), why two of
+    them differ (pipelines/compare.py), which is released (pipelines/publish.py).
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ from ratings.errors import NotFoundError, SnapshotError
 
 app = typer.Typer(help="Versioned rating snapshots.", no_args_is_help=True)
 
+_SHOWN = 50
+"""How many changes a person is shown."""
 _HINTS = {
     "method": "give the method file it was built with: --method FILE",
     "catalogue": "install the version of starledger it was built with (see `starledger snapshots show`)",
@@ -98,6 +100,52 @@ def verify(
         raise SnapshotError(
             "; ".join(problems), file=str(directory), hint="restore the directory from a backup"
         )
+
+
+@app.command()
+def diff(
+    before: Annotated[str, typer.Argument(metavar="A", help="The earlier snapshot.")],
+    after: Annotated[str, typer.Argument(metavar="B", help="The later snapshot.")],
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Why stars (or bands, where there are no stars) changed: each change split by cause."""
+    from audit.diff import CAUSES
+    from pipelines.compare import compare
+
+    found = compare(open_settings(warehouse, database_url, actor), before, after)
+    if as_json:
+        print_json(found)
+        return
+    changes, noun = found["changes"], found["outcome"]
+    rows = [
+        {
+            "cause": cause.replace("_", " "),
+            "rows": found["rows"][cause],
+            **found["totals"][cause],
+            "that is": meaning,
+        }
+        for cause, meaning in CAUSES.items()
+    ]
+    print(f"{found['compared']:,} {noun}s compared, {len(changes):,} moved")
+    print_table("Causes, in the order in which they are applied", rows)
+    for change in changes[:_SHOWN]:
+        what = f", {change['indicator']}" if change["indicator"] else ""
+        print(f"{change['name']}{what}: {noun} {_shown(change['before'])} -> {_shown(change['after'])}")
+        for part in change["parts"]:
+            own = "" if part["own"] else " (no change of its own)"
+            print(
+                f"  {part['cause'].replace('_', ' ')}: {_shown(part['before'])} -> {_shown(part['after'])}"
+                f" ({part['status_after'].replace('_', ' ')}){own}"
+            )
+    if len(changes) > _SHOWN:
+        print(f"and {len(changes) - _SHOWN:,} more: --json shows them")
+
+
+def _shown(value: int | None) -> str:
+    return "none" if value is None else str(value)
 
 
 @app.command()

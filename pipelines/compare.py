@@ -1,0 +1,141 @@
+"""Compare: the inputs of two snapshots read back from the log, and the difference between their outcomes.
+
+Here: finding the method that a snapshot was built with, its inputs, and the comparison as plain values.
+Not here: the split by cause (audit/diff.py).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from audit.diff import CAUSES, Difference, Side, difference
+from pipelines.inputs import Inputs, read_inputs
+from pipelines.settings import Settings
+from ratings.catalogue import load_catalogue
+from ratings.errors import MethodError, NotFoundError, SnapshotError
+from ratings.methods import Method, load_method
+from warehouse.event_log import Ledger
+from warehouse.snapshot_manifest import microseconds
+from warehouse.snapshots import snapshot
+
+
+def compare(settings: Settings, before: str, after: str) -> dict[str, Any]:
+    """Why the outcomes of two snapshots differ.
+
+    Args:
+        settings: where the log and the snapshots are.
+        before: id of the first snapshot.
+        after: id of the second.
+
+    Returns:
+        Plain values: `before`, `after`, `order` (the causes as they were applied), and what `as_dict` says
+        of the difference.
+
+    Raises:
+        MethodError: the method that one was built with is neither installed nor in the log.
+        NotFoundError: there is no such snapshot.
+        SnapshotError: one was built from another log.
+    """
+    ledger = settings.ledger()
+    sides = [_side(settings, ledger, identifier) for identifier in (before, after)]
+    return {"before": before, "after": after, "order": list(CAUSES)} | as_dict(difference(*sides))
+
+
+def as_dict(found: Difference) -> dict[str, Any]:
+    """A difference as plain values: `outcome`, `compared`, `rows`, `totals` by cause, `changes` by parts."""
+    names = load_catalogue().organisations
+    totals = {cause: {"up": 0, "down": 0, "other": 0} for cause in CAUSES}
+    changes = []
+    for change in found.changes:
+        for part in change.parts:
+            step = part.change
+            totals[part.cause]["up" if step and step > 0 else "down" if step and step < 0 else "other"] += 1
+        changes.append(
+            {
+                "organisation": change.organisation,
+                "name": names[change.organisation].name,
+                "indicator": change.indicator,
+                "before": change.before,
+                "after": change.after,
+                "parts": [
+                    {
+                        "cause": part.cause,
+                        "before": part.before,
+                        "after": part.after,
+                        "change": part.change,
+                        "status_before": part.status_before,
+                        "status_after": part.status_after,
+                        "own": part.own,
+                    }
+                    for part in change.parts
+                ],
+            }
+        )
+    return {
+        "outcome": found.outcome,
+        "compared": found.compared,
+        "rows": dict(found.rows),
+        "totals": totals,
+        "changes": changes,
+    }
+
+
+def side_of(inputs: Inputs, option: str | None) -> Side:
+    """The inputs of a rating as the comparison takes them."""
+    return Side(
+        method=inputs.method,
+        option=option,
+        round=inputs.round,
+        at_us=inputs.as_published,
+        organisations=inputs.organisations,
+        figures=inputs.figures,
+        judgements=inputs.judgements,
+        decisions=inputs.decisions,
+        catalogue=inputs.catalogue,
+    )
+
+
+def _side(settings: Settings, ledger: Ledger, identifier: str) -> Side:
+    said = snapshot(settings.snapshots, identifier).manifest
+    if said["ledger"]["origin"] != ledger.origin:
+        raise SnapshotError(
+            f"{identifier} was built from another log than the one given",
+            hint="name its own ledger with --warehouse or --database-url",
+        )
+    inputs = read_inputs(
+        ledger,
+        built_with(ledger, said["method"]["id"], said["method"]["sha256"]),
+        load_catalogue(),
+        as_published=microseconds(said["as_published"]),
+        as_recorded=said["as_recorded"],
+        simulated=said["simulated"],
+        round=said["method"]["round"],
+    )
+    return side_of(inputs, said["method"]["option"])
+
+
+def built_with(ledger: Ledger, identifier: str, sha256: str) -> Method:
+    """The very method that a snapshot was built with: the one installed, else the one that the log adopted.
+
+    Raises:
+        MethodError: it is neither.
+    """
+    try:
+        installed = load_method(identifier)
+    except NotFoundError:
+        installed = None
+    if installed is not None and installed.sha256 == sha256:
+        return installed
+    for event in ledger.events("definition"):
+        said = event["payload"]
+        if (said["kind"], said["sha256"]) == ("method", sha256):
+            with TemporaryDirectory(prefix="starledger-method-") as directory:
+                for name, text in said["content"].items():
+                    (Path(directory) / Path(name).name).write_text(text, encoding="utf-8")
+                return load_method(Path(directory) / f"{identifier}.toml")
+    raise MethodError(
+        f"the version of {identifier} that the snapshot was built with is neither installed nor in the log",
+        hint="install the version of starledger that `starledger snapshots show` prints",
+    )
