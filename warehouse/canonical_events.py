@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import groupby, pairwise
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ EVENT_FIELDS = tuple(c.name for c in schema.event.columns if c.name not in _OF_T
 BATCH_FIELDS = (*(c.name for c in schema.batch.columns), "events_root", "quarantine_sha256")
 _TYPES = schema.frame_schema(schema.event)
 _NULL = b"\x00"
+_PIECE = 1 << 15  # events hashed together
 
 
 def event_bytes(event: Mapping[str, Any]) -> bytes:
@@ -67,20 +69,36 @@ def event_leaves(events: pl.DataFrame, salts: bytes) -> list[bytes]:
     Returns:
         32 bytes an event.
     """
-    if not events.height:
-        return []
+    # In pieces that stay in the processor's cache: half the time of one piece, and memory that does not grow.
+    return [
+        leaf
+        for start in range(0, events.height, _PIECE)
+        for leaf in _leaves(
+            events[start : start + _PIECE], salts[SALT_BYTES * start : SALT_BYTES * (start + _PIECE)]
+        )
+    ]
+
+
+def _leaves(events: pl.DataFrame, salts: bytes) -> Iterator[bytes]:
     salt = pa.FixedSizeBinaryArray.from_buffers(
         pa.binary(SALT_BYTES), events.height, [None, pa.py_buffer(salts)]
     )
     columns = [_column(events[name], _TYPES[name]) for name in EVENT_FIELDS]
-    head = [
-        pa.scalar(LEAF_PREFIX, pa.large_binary()),
-        salt.cast(pa.large_binary()),
-        pa.scalar(VERSION, pa.large_binary()),
-    ]
-    data = pc.binary_join_element_wise(*head, *columns, pa.scalar(b"", pa.large_binary()))
-    sha256 = hashlib.sha256
-    return [sha256(leaf).digest() for leaf in data.to_pylist()]
+    parts = _joined([LEAF_PREFIX, salt.cast(pa.large_binary()), VERSION, *columns])
+    data: Any = pc.binary_join_element_wise(*parts, pa.scalar(b"", pa.large_binary()))
+    _, offsets, content = data.buffers()
+    ends = np.frombuffer(offsets, dtype="<i8", count=len(data) + 1, offset=8 * data.offset).tolist()
+    leaf, sha256 = memoryview(content), hashlib.sha256
+    return (sha256(leaf[start:end]).digest() for start, end in pairwise(ends))
+
+
+def _joined(parts: list[Any]) -> list[Any]:
+    """Arrays as they are, and bytes that all rows share as scalars, neighbours in one."""
+    joined: list[Any] = []
+    for shared, group in groupby(parts, lambda part: isinstance(part, bytes)):
+        neighbours = list(group)
+        joined += [pa.scalar(b"".join(neighbours), pa.large_binary())] if shared else neighbours
+    return joined
 
 
 def _field(value: Any) -> bytes:
@@ -98,9 +116,11 @@ def _field(value: Any) -> bytes:
 
 
 def _column(values: pl.Series, dtype: pl.DataType) -> Any:
-    """The encoded fields of one column, as a binary array or, where all are null, a scalar."""
+    """The encoded fields of one column: a binary array, or bytes where every row says the same."""
     if values.null_count() == len(values):
-        return pa.scalar(_NULL, pa.large_binary())
+        return _NULL
+    if not values.null_count() and (values == values[0]).all():
+        return _field(values[0])
     if dtype == pl.String():
         return _words(values)
     fixed = np.zeros(len(values), dtype=[("head", "S1"), ("length", ">u4"), ("content", "S8")])
@@ -108,21 +128,18 @@ def _column(values: pl.Series, dtype: pl.DataType) -> Any:
     plain = values.fill_null(0).to_numpy()
     big = (plain + 0.0).astype(">f8") if dtype == pl.Float64() else plain.astype(">i8")
     fixed["content"] = big.view("S8")
-    encoded = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(13), len(values), [None, pa.py_buffer(fixed.tobytes())]
+    encoded: Any = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(13), len(values), [None, pa.py_buffer(fixed)]
     )
-    return _with_nulls(encoded.cast(pa.large_binary()), values)
+    encoded = encoded.cast(pa.large_binary())
+    if not values.null_count():
+        return encoded
+    known = pa.array(values.is_not_null().to_numpy(), pa.bool_())
+    return pc.if_else(known, encoded, pa.scalar(_NULL, pa.large_binary()))
 
 
 def _words(values: pl.Series) -> Any:
     """Text: the same few words come again and again, so each is encoded once and then pointed to."""
-    words = values.cast(pl.String).to_arrow().cast(pa.large_string()).dictionary_encode()
-    encoded = pa.array([_field(word) for word in words.dictionary.to_pylist()], pa.large_binary())
-    return pc.fill_null(encoded.take(words.indices), pa.scalar(_NULL, pa.large_binary()))
-
-
-def _with_nulls(encoded: Any, values: pl.Series) -> Any:
-    if not values.null_count():
-        return encoded
-    known = pa.array(values.is_not_null().to_list(), pa.bool_())
-    return pc.if_else(known, encoded, pa.scalar(_NULL, pa.large_binary()))
+    words: Any = values.cast(pl.String).to_arrow().cast(pa.large_string()).dictionary_encode()
+    encoded = pa.array([*map(_field, words.dictionary.to_pylist()), _NULL], pa.large_binary())
+    return encoded.take(pc.fill_null(words.indices, len(encoded) - 1))

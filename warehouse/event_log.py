@@ -14,17 +14,18 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, func, insert, select
 
 from ratings.errors import LedgerError, NotFoundError
 from warehouse import schema
 from warehouse.canonical import canonical_json, sha256_hex
 from warehouse.canonical_events import SALT_BYTES, event_leaves
 from warehouse.database import SCHEMA_REVISION, Bulk, Database
-from warehouse.merkle import root, subtree_hashes
+from warehouse.merkle import root_from_subtrees, subtree_hashes
 
 PRODUCTION, DEMONSTRATION = "production", "demonstration"
 EVENT_TYPES = frozenset(
@@ -289,12 +290,13 @@ class Ledger:
         Raises:
             NotFoundError: there is no such batch.
         """
-        found = next((b for b in self.batches() if b.id == number), None)
-        if found is None:
+        with self.database.read() as connection:
+            found = _batches(connection, None, schema.batch.c.id == number)
+        if not found:
             raise NotFoundError(
                 f"there is no batch {number}", hint="run `starledger ledger batches` to see them"
             )
-        return found
+        return found[0]
 
     def events(
         self, *types: str, as_published: int | None = None, as_recorded: int | None = None
@@ -361,11 +363,18 @@ class Ledger:
     def history(self, indicator: str, organisation: str, period: str | None = None) -> list[dict[str, Any]]:
         """Every observation and withdrawal of one figure (or all periods of it), by position."""
         table = schema.event
-        query = select(table).where(table.c.indicator == indicator, table.c.organisation == organisation)
+        # Batch by batch, as the index has it: one that began with the figure would touch a page for each row
+        # of an append to a long log.
+        query = select(table).where(
+            table.c.batch.in_(select(schema.batch.c.id)),
+            table.c.indicator == indicator,
+            table.c.organisation == organisation,
+        )
         if period is not None:
             query = query.where(table.c.period == period)
         with self.database.read() as connection:
-            return [_parsed(row._asdict()) for row in connection.execute(query.order_by(table.c.position))]
+            rows = [_parsed(row._asdict()) for row in connection.execute(query)]
+        return sorted(rows, key=itemgetter("position"))
 
     def quarantine(self, batch: int | None = None) -> list[dict[str, Any]]:
         """Refused rows, of one batch or all: batch, source_row, key as far as known, reasons, raw text."""
@@ -423,11 +432,12 @@ def _insert_batch(bulk: Bulk, recorded: Batch, events: pl.DataFrame, quarantine:
 def _insert_tree(
     bulk: Bulk, number: int, leaves: list[bytes], salts: bytes, quarantine: pl.DataFrame | None
 ) -> None:
+    subtrees = subtree_hashes(leaves)
     tree = {
         "batch": number,
-        "events_root": root(leaves),
+        "events_root": root_from_subtrees(len(leaves), subtrees, lambda start, stop: leaves[start:stop]),
         "quarantine_sha256": quarantine_sha256(quarantine),
-        "subtrees": subtree_hashes(leaves),
+        "subtrees": subtrees,
     }
     bulk.insert(schema.batch_tree, pl.DataFrame([tree], schema=schema.frame_schema(schema.batch_tree)))
     salted = {"batch": number, "salts": salts}
@@ -451,12 +461,20 @@ def _head(connection: Connection) -> Head:
     return Head(last.last_position, last.id) if last else Head(0, 0)
 
 
-def _batches(connection: Connection, as_recorded: int | None) -> list[Batch]:
-    query = select(schema.batch).order_by(schema.batch.c.id)
+def _batches(
+    connection: Connection, as_recorded: int | None, which: ColumnElement[bool] | None = None
+) -> list[Batch]:
+    table, void = schema.batch, schema.batch.alias("void")
+    known = select(void.c.voids, func.max(void.c.id).label("voided_by")).where(void.c.voids.is_not(None))
+    query = select(table)
     if as_recorded is not None:
-        query = query.where(schema.batch.c.last_position <= as_recorded)
-    rows = [row._asdict() for row in connection.execute(query)]
-    voided_by = {row["voids"]: row["id"] for row in rows if row["voids"] is not None}
+        known = known.where(void.c.last_position <= as_recorded)
+        query = query.where(table.c.last_position <= as_recorded)
+    if which is not None:
+        query = query.where(which)
+    voids = known.group_by(void.c.voids).subquery()
+    query = query.add_columns(voids.c.voided_by).outerjoin(voids, voids.c.voids == table.c.id)
+    rows = [row._asdict() for row in connection.execute(query.order_by(table.c.id))]
     names = {f.name for f in fields(Batch)}
     return [
         Batch(
@@ -464,20 +482,14 @@ def _batches(connection: Connection, as_recorded: int | None) -> list[Batch]:
             scope=json.loads(row["scope"]),
             counts=json.loads(row["counts"]),
             simulated=bool(row["simulated"]),
-            voided_by=voided_by.get(row["id"]),
         )
         for row in rows
     ]
 
 
 def _by_identity(connection: Connection, identity: str) -> Batch | None:
-    held = (
-        connection.execute(select(schema.batch.c.id).where(schema.batch.c.identity == identity))
-        .scalars()
-        .all()
-    )
-    known = [b for b in _batches(connection, None) if b.id in held and b.voided_by is None] if held else []
-    return known[0] if known else None
+    held = _batches(connection, None, schema.batch.c.identity == identity)
+    return next((b for b in held if b.voided_by is None), None)
 
 
 def batch_row(batch: Batch) -> dict[str, Any]:

@@ -106,7 +106,7 @@ event = Table(
     Column("source_row", BigInteger, comment="row of that file, as a person counts it"),
     Column("reason", Text),
     Column("payload", Text, comment="RFC 8785 JSON"),
-    Index("event_figure", "indicator", "organisation"),
+    Index("event_figure", "batch", "indicator", "organisation"),
     Index(
         "event_type",
         "type",

@@ -81,7 +81,7 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text),
         sa.Column("payload", sa.Text),
     )
-    op.create_index("event_figure", "event", ["indicator", "organisation"])
+    op.create_index("event_figure", "event", ["batch", "indicator", "organisation"])
     op.create_index("event_type", "event", ["type"], sqlite_where=_FIGURES, postgresql_where=_FIGURES)
     op.create_table(
         "quarantine",
