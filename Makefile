@@ -69,7 +69,8 @@ test: $(VENV)/.dev var/dagster/dagster.yaml ## run the tests (some of them: ARGS
 
 test-faults: export STARLEDGER_KILLS ?= 200
 test-faults: export STARLEDGER_FAULT_STEP ?= 1
-test-faults: $(VENV)/.dev ## kill 200 appends an engine, break every file call (about half an hour)
+test-faults: export STARLEDGER_RESTORED ?= 1000000
+test-faults: $(VENV)/.dev ## kill 200 appends an engine, break every file call, restore a million events
 	$(BIN)/python -m pytest tests/faults -s $(ARGS)
 
 check: $(VENV)/.dev var/dagster/dagster.yaml ## lint, format, types, import rules, Dagster definitions

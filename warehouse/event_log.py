@@ -26,6 +26,7 @@ from warehouse.canonical import canonical_json, sha256_hex
 from warehouse.canonical_events import SALT_BYTES, event_leaves
 from warehouse.database import SCHEMA_REVISION, Bulk, Database
 from warehouse.merkle import root_from_subtrees, subtree_hashes
+from warehouse.upcasting import upcast
 
 PRODUCTION, DEMONSTRATION = "production", "demonstration"
 EVENT_TYPES = frozenset(
@@ -504,4 +505,5 @@ def batch_row(batch: Batch) -> dict[str, Any]:
 
 
 def _parsed(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"payload": json.loads(row["payload"]) if row["payload"] else {}}
+    said = json.loads(row["payload"]) if row["payload"] else {}
+    return row | {"payload": upcast(row["type"], row["schema_version"], said)}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from sqlalchemy import text
 
-from warehouse import merkle
+from warehouse import merkle, verification
 from warehouse.batch_leaves import batch_leaves, raw_batches
 from warehouse.database import Database
 from warehouse.event_log import Ledger, NewBatch, event_frame
@@ -98,8 +100,8 @@ def test_two_swapped_events_are_found(ledger: Ledger) -> None:
     assert "positions 257 and 512" in found
 
 
-def test_a_replaced_row_that_passed_the_triggers_is_found(new_ledger: object) -> None:
-    ledger: Ledger = new_ledger()  # type: ignore[operator]
+def test_a_replaced_row_that_passed_the_triggers_is_found(new_ledger: Callable[[], Ledger]) -> None:
+    ledger = new_ledger()
     append(ledger)
     with ledger.database.write() as connection:
         connection.execute(
@@ -117,11 +119,39 @@ CUT = tuple(
 )
 
 
-def test_a_truncated_tail_or_an_old_backup_is_caught_by_a_newer_checkpoint(ledger: Ledger) -> None:
+def test_a_truncated_tail_is_caught_by_a_newer_checkpoint(ledger: Ledger) -> None:
     kept = covered(ledger)
     tamper(ledger, *CUT)
     assert problems(ledger) == ""
     assert "the log ends at batch 1, and the checkpoint covers 2" in problems(ledger, kept)
+
+
+def test_an_old_backup_put_back_is_caught_by_a_newer_checkpoint(
+    new_ledger: Callable[[], Ledger], tmp_path: Path
+) -> None:
+    ledger, backup = new_ledger(), tmp_path / "backup.db"
+    append(ledger)
+    with sqlite3.connect(ledger.database.address) as source, sqlite3.connect(backup) as target:
+        source.backup(target)
+    source.close(), target.close()
+    append(ledger, 2)
+    kept = covered(ledger)
+    restored = Ledger(Database(backup))
+    assert problems(restored) == ""
+    assert "an older copy was put in its place" in problems(restored, kept)
+    append(restored, 2, start=7)
+    assert "the first 2 batches are not those of the checkpoint" in problems(restored, kept)
+
+
+def test_several_processes_find_what_one_finds(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verification, "_WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(verification, "CHUNK", merkle.SUBTREE_LEAVES)
+    whole = verify(ledger, processes=2)
+    assert (whole.ok, whole.events, whole.root) == (True, 603, verify(ledger, processes=1).root)
+    tamper(ledger, "UPDATE event SET value = 7.5 WHERE position = 300")
+    found = verify(ledger, processes=2)
+    assert found.problems == verify(ledger, processes=1).problems
+    assert "an event between positions 257 and 512" in found.problems[0]
 
 
 def test_a_rewritten_log_with_new_hashes_is_caught_by_a_checkpoint(ledger: Ledger) -> None:
