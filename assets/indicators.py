@@ -150,6 +150,7 @@ def _shown(known: IndicatorFigures) -> dict[str, dg.MetadataValue | str | int]:
         "suppressed": known.suppressed,
         "organisations": known.organisations,
         "state": known.state,
+        "quality": f"{known.grade}: {'; '.join(known.reasons)}",
         "latest_period": describe_period(known.latest_period) if known.latest_period else "none",
         "expected_period": describe_period(known.expected_period) if known.expected_period else "none",
     }

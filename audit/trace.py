@@ -53,9 +53,10 @@ def trace(
         `star` (null where there is none), `decision` (the event of a decision on the star, null without one),
         `published` (a rating that the regulator published for the same round, null if none is known),
         `judgements`, `figures`, `evidence`. A judgement has its `rule`, `cap`, the event it was recorded by
-        and the `figures` it rests on. A figure has its band, age, freshness and `source`;
-        key indicators, or those asked for, also `history`: every version with both its times and its source.
-        `evidence` is what was published by the snapshot's time beside the figures, whenever it was recorded.
+        and the `figures` it rests on. A figure has its band, age, freshness, `quality` (grade and reasons of
+        its indicator in this snapshot, null without one) and `source`; key indicators, or those asked for, also
+        `history`: every version with both its times and its source. `evidence` is what was published by the
+        snapshot's time beside the figures, whenever it was recorded.
 
     Raises:
         NotFoundError: nothing is called that, or nothing is known of it.
@@ -117,6 +118,7 @@ def _from_snapshot(
     for judgement in judgements:
         for code in judgement["figures"]:
             decides.setdefault(code, []).append(f"{judgement['service']}/{judgement['aspect']}")
+    grades = {row["indicator"]: _quality(row) for row in found.table("quality").to_dicts()}
     manifest = found.manifest
     return {
         "snapshot": {
@@ -136,6 +138,7 @@ def _from_snapshot(
         "judgements": judgements,
         "figures": [
             _figure(sources, catalogue, row, decides.get(row["indicator"], []), whole=measure is not None)
+            | {"quality": grades.get(row["indicator"])}
             for row in bands
         ],
         "evidence": _evidence(sources, body, measure, microseconds(manifest["as_published"])),
@@ -198,6 +201,13 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
         name: iso(microseconds(value.isoformat())) if isinstance(value, datetime) else value
         for name, value in row.items()
     }
+
+
+def _quality(row: dict[str, Any]) -> dict[str, Any] | None:
+    """The grade of an indicator, None in a snapshot built before there were grades."""
+    if "grade" not in row:
+        return None
+    return {"grade": row["grade"], "reasons": row["reasons"].split("\n")}
 
 
 def _figure(
@@ -265,6 +275,7 @@ def _from_log(
                     "event": last["position"] if last else None,
                     "source": sources.of(last, read=bool(measure)) if last else None,
                     "history": history if measure else None,
+                    "quality": None,
                 }
             )
     return figures

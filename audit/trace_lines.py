@@ -136,6 +136,10 @@ def _figures(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
                 2,
                 f"{figure['age_days']} days old, counted from the end of its period; {state} by its calendar",
             )
+        if quality := figure["quality"]:
+            yield 2, f"quality of the indicator: {quality['grade']}"
+            if quality["grade"] != "green":
+                yield from ((3, reason) for reason in quality["reasons"])
         if figure["decides"]:
             yield 2, f"counts for {', '.join(figure['decides'])}"
         if figure["source"]:

@@ -18,6 +18,8 @@ from ratings.catalogue import Catalogue, load_catalogue, measure_files
 from ratings.collections import Collection
 from ratings.errors import InputError
 from ratings.methods import Method
+from ratings.quality import FILE as QUALITY_FILE
+from ratings.quality import load_quality_rules
 from warehouse.event_log import Batch, Ledger, NewBatch, event_frame
 
 
@@ -44,7 +46,7 @@ def blank_event(kind: str, payload: Mapping[str, Any], **columns: Any) -> dict[s
 def adopt(
     settings: Settings, ledger: Ledger, method: Method, catalogue: Catalogue, method_file: str | Path
 ) -> list[Batch]:
-    """Put catalogue, register and method into the log, unless these very ones are there.
+    """Put catalogue, register, quality thresholds and method into the log, unless these very ones are there.
 
     Args:
         settings: who adopts.
@@ -57,8 +59,12 @@ def adopt(
         The batches that hold them, whether new or not.
     """
     about = {"id": method.id, "version": method.version, "status": method.status}
+    rules, file = load_quality_rules(), files("ratings") / QUALITY_FILE
     return [
         _adopt_catalogue(settings, ledger, catalogue),
+        _adopt(
+            settings, ledger, "quality", rules.sha256, {"id": "quality", "version": rules.version}, [file]
+        ),
         _adopt(settings, ledger, "method", method.sha256, about, _method_files(method_file)),
     ]
 

@@ -1,7 +1,7 @@
 """Indicators: what is known of each of them, at one point on both time axes.
 
 Here: choosing that point once for a whole run, and one reading of the log for all indicators of the core -
-    how many figures, a hash of them, and how they stand against their calendar.
+    how many figures, a hash of them, how they stand against their calendar, and the grade of their quality.
 Not here: rating them (rate.py), what the checks found in the files they came from (received.py).
 """
 
@@ -17,13 +17,13 @@ import pyarrow as pa
 
 from pipelines.definitions import adopt
 from pipelines.inputs import SIMULATED, input_collections
+from pipelines.quality import grades
 from pipelines.rate import input_position, start_of_today
 from pipelines.settings import Settings
 from ratings.calendar import expected_period
 from ratings.catalogue import Catalogue, load_catalogue
 from ratings.freshness import STATES, freshness
 from ratings.methods import load_method
-from warehouse.event_log import Ledger
 from warehouse.observations import FIGURE, state, timeline
 from warehouse.snapshot_tables import digest
 
@@ -74,6 +74,8 @@ class IndicatorFigures:
         age_days: days since the newest period ended; None where nothing is known.
         councils: how many councils there are in each state.
         worst: councils furthest out of date: (organisation, newest period, days late).
+        grade: green, amber or red (ratings/quality.py).
+        reasons: why, in sentences.
     """
 
     figures: int = 0
@@ -90,6 +92,8 @@ class IndicatorFigures:
     age_days: int | None = None
     councils: Mapping[str, int] = field(default_factory=dict)
     worst: tuple[tuple[str, str, int], ...] = ()
+    grade: str = ""
+    reasons: tuple[str, ...] = ()
 
 
 def known_at(
@@ -156,7 +160,29 @@ def figures_by_indicator(settings: Settings, at: KnownAt) -> dict[str, Indicator
     """
     catalogue = load_catalogue()
     day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at.as_published)).date()
-    figures = _figures(settings.ledger(), catalogue, at)
+    ledger = settings.ledger()
+    scope = pl.DataFrame(
+        [(i.code, rating_collection(i.code, catalogue, simulated=at.simulated)) for i in catalogue.core()],
+        schema={"indicator": pl.String, "collection": pl.String},
+        orient="row",
+    ).cast(pl.Categorical())
+    events = timeline(
+        ledger, scope["collection"].cast(pl.String).unique().to_list(), at.head, as_published=at.as_published
+    ).join(scope, on=["indicator", "collection"], how="semi")
+    figures = state(events).select(FIGURE).cast({pl.Categorical: pl.String})
+    graded = grades(
+        ledger,
+        catalogue,
+        events,
+        scope,
+        as_published=at.as_published,
+        as_recorded=at.head,
+        simulated=at.simulated,
+    )
+    given = {
+        code: (grade, tuple(why.split("\n")))
+        for code, grade, why in graded.select("indicator", "grade", "reasons").iter_rows()
+    }
     counted = {row["indicator"]: row for row in _counted(figures).iter_rows(named=True)}
     digests = _digests(figures)
     nothing = digest(_HASHED.empty_table(), ("organisation", "period"))
@@ -164,25 +190,16 @@ def figures_by_indicator(settings: Settings, at: KnownAt) -> dict[str, Indicator
     known = {}
     for indicator in catalogue.core():
         counts = counted.get(indicator.code, {"indicator": indicator.code})
+        grade, reasons = given[indicator.code]
         known[indicator.code] = IndicatorFigures(
             **{name: value for name, value in counts.items() if name != "indicator"},
             **behind.get(indicator.code, {}),
             digest=digests.get(indicator.code, nothing),
             expected_period=expected_period(indicator, day),
+            grade=grade,
+            reasons=reasons,
         )
     return known
-
-
-def _figures(ledger: Ledger, catalogue: Catalogue, at: KnownAt) -> pl.DataFrame:
-    """Every figure of the core, from the rating collection of its indicator."""
-    scope = pl.DataFrame(
-        [(i.code, rating_collection(i.code, catalogue, simulated=at.simulated)) for i in catalogue.core()],
-        schema={"indicator": pl.String, "collection": pl.String},
-        orient="row",
-    )
-    events = timeline(ledger, scope["collection"].unique().to_list(), at.head)
-    events = events.join(scope.cast(pl.Categorical()), on=["indicator", "collection"], how="semi")
-    return state(events, at.as_published).select(FIGURE).cast({pl.Categorical: pl.String})
 
 
 def _counted(figures: pl.DataFrame) -> pl.DataFrame:

@@ -7,21 +7,21 @@ Not here: the method's own rules (ratings), the stages of a rating (rate.py).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 import polars as pl
 
+from pipelines.figure_history import figure_history, files_read
 from ratings.catalogue import Catalogue
 from ratings.collections import list_collections
 from ratings.decisions import Decision, standing
 from ratings.errors import MethodError, NotFoundError
 from ratings.methods import Method
-from warehouse import schema
 from warehouse.event_log import Ledger
 from warehouse.facts import facts
-from warehouse.observations import FIGURE, KEY, state, timeline, with_reasons
+from warehouse.observations import FIGURE, state, timeline
 from warehouse.snapshot_manifest import iso, microseconds
 
 SIMULATED = "simulated"
@@ -59,8 +59,7 @@ class Inputs:
         judgements: recorded judgements: `organisation`, `round`, `service`, `aspect`, `judgement`,
             `published_at`, `position`, `batch`, `source_row`.
         decisions: those that stand at `as_published` on outcomes of this population, method and round.
-        counts: what happened to the figures of each indicator: `indicator`, `revised`, `withdrawn`,
-            `quarantined`.
+        counts: what happened to the figures of each indicator (figure_history.py).
         files: SHA-256 of the file of each batch that has one.
     """
 
@@ -157,14 +156,7 @@ def read_inputs(
             f"nothing that {method.id} rates was known by {iso(as_published)} at position {recorded}",
             hint="run `starledger ingest` first, or give a later --as-published",
         )
-    read = [
-        b.id
-        for b in batches
-        if b.kind == "vintage"
-        and b.voided_by is None
-        and b.collection in collections
-        and (b.published_at or 0) <= as_published
-    ]
+    read = files_read(batches, collections, as_published)
     return Inputs(
         method=method,
         catalogue=catalogue,
@@ -185,7 +177,7 @@ def read_inputs(
             )
             if decision.organisation in set(organisations["id"])
         ),
-        counts=_counts(ledger, events, scope, read),
+        counts=figure_history(ledger, events, scope, read),
         files={b.id: b.file_sha256 for b in batches if b.file_sha256},
     )
 
@@ -243,27 +235,3 @@ def recorded_decisions(ledger: Ledger, method: str, *, as_recorded: int | None =
         for event in ledger.events("decision", as_recorded=as_recorded)
         if (says := event["payload"])["method"] == method
     ]
-
-
-def _counts(ledger: Ledger, events: pl.DataFrame, scope: pl.DataFrame, read: Sequence[int]) -> pl.DataFrame:
-    """Per indicator: figures whose value was once another, figures taken back, rows refused.
-
-    Args:
-        ledger: where the reasons of withdrawals and the refused rows are kept.
-        events: observations and withdrawals of the population, published by then.
-        scope: `indicator` and its `collection`.
-        read: the batches whose files were read.
-    """
-    said = events.filter(pl.col("type") == "observation").group_by(KEY).agg(pl.col("value").n_unique())
-    revised = said.filter(pl.col("value") > 1)
-    gone = events.filter(pl.col("type") == "withdrawal").select(KEY).unique()
-    last = events.join(gone, on=KEY, how="semi").sort("published_at", "position").unique(KEY, keep="last")
-    withdrawn = with_reasons(ledger, last.filter(pl.col("type") == "withdrawal"))
-    withdrawn = withdrawn.filter(pl.col("reason") == "withdrawn")
-    refused = ledger.database.frame(schema.quarantine, ["batch", "indicator"])
-    quarantined = refused.filter(pl.col("batch").is_in(read)).join(scope, on="indicator", how="semi")
-    counts = scope.select(pl.col("indicator").cast(pl.String))
-    for name, rows in (("revised", revised), ("withdrawn", withdrawn), ("quarantined", quarantined)):
-        counted = rows.group_by(pl.col("indicator").cast(pl.String)).agg(pl.len().alias(name))
-        counts = counts.join(counted, on="indicator", how="left")
-    return counts

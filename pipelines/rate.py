@@ -23,6 +23,7 @@ from ratings.catalogue import load_catalogue
 from ratings.decisions import decided
 from ratings.errors import SnapshotError
 from ratings.methods import Method, load_method
+from ratings.quality import load_quality_rules
 from ratings.rating import Rating, rate
 from warehouse.event_log import Batch, Ledger, event_frame, now
 from warehouse.snapshot_manifest import About, iso
@@ -159,6 +160,7 @@ def about(
             "round": rating.round,
         },
         catalogue_sha256=inputs.catalogue.sha256,
+        quality_sha256=load_quality_rules().sha256,
         as_published=inputs.as_published,
         as_recorded=inputs.as_recorded,
         ledger={"origin": ledger.origin, "kind": ledger.kind},

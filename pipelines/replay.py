@@ -17,6 +17,7 @@ from pipelines.tables import snapshot_tables
 from ratings.catalogue import load_catalogue
 from ratings.errors import SnapshotError
 from ratings.methods import load_method
+from ratings.quality import load_quality_rules
 from warehouse.snapshot_manifest import microseconds
 from warehouse.snapshot_tables import TABLES, digest
 from warehouse.snapshots import snapshot
@@ -40,8 +41,9 @@ class Replay:
 
     Attributes:
         id: the snapshot.
-        identical: whether every table has the same digest, and method and catalogue are the same.
-        changed: what the snapshot was built with that is another now: `method`, `catalogue`, `log`.
+        identical: whether every table has the same digest, and method, catalogue and quality are the same.
+        changed: what the snapshot was built with that is another now: `method`, `catalogue`, `quality` (the
+            thresholds of its grades), `log`.
         tables: table by table.
     """
 
@@ -96,12 +98,20 @@ def replay(settings: Settings, snapshot_id: str, *, method: str | Path | None = 
         tables.append(
             TableReplay(name, before == after, before, after, said["tables"][name]["rows"], again.num_rows)
         )
-    now = {"method": rule.sha256, "catalogue": catalogue.sha256, "log": ledger.origin}
+    now = {
+        "method": rule.sha256,
+        "catalogue": catalogue.sha256,
+        "quality": load_quality_rules().sha256,
+        "log": ledger.origin,
+    }
     then = {
         "method": said["method"]["sha256"],
         "catalogue": said["catalogue_sha256"],
+        "quality": said.get("quality_sha256"),
         "log": said["ledger"]["origin"],
     }
     changed = tuple(what for what in now if now[what] != then[what])
-    identical = all(table.identical for table in tables) and not {"method", "catalogue"} & set(changed)
+    identical = all(table.identical for table in tables) and not {"method", "catalogue", "quality"} & set(
+        changed
+    )
     return Replay(snapshot_id, identical, changed, tuple(tables))

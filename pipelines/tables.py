@@ -12,6 +12,7 @@ from pipelines.inputs import Inputs
 from ratings.decisions import STAR
 from ratings.freshness import freshness
 from ratings.periods import period_bounds
+from ratings.quality import evidence, graded, load_quality_rules
 from ratings.rating import Rating
 
 _PAIR = ["organisation", "indicator"]
@@ -145,20 +146,12 @@ def observations_table(inputs: Inputs) -> pl.DataFrame:
 
 
 def quality_table(inputs: Inputs, fresh: pl.DataFrame) -> pl.DataFrame:
-    """Per indicator how many figures there are, and what happened to them."""
-    figures = inputs.figures.group_by("indicator").agg(
-        figures=pl.col("value").is_not_null().sum(),
-        missing=pl.col("value").is_null().sum(),
-        suppressed=(pl.col("value").is_null() & (pl.col("obs_status") == "Q")).sum(),
-        provisional=(pl.col("value").is_not_null() & (pl.col("obs_status") == "P")).sum(),
+    """Per indicator how many figures there are, what happened to them, and the grade that this gives."""
+    rules = load_quality_rules()
+    counted = evidence(
+        inputs.figures, inputs.counts, fresh, inputs.catalogue, inputs.organisations.height, rules
     )
-    return (
-        pl.concat([fresh.select("indicator"), figures.select("indicator")])
-        .unique()
-        .join(figures, on="indicator", how="left")
-        .join(inputs.counts, on="indicator", how="left")
-        .with_columns(pl.exclude("indicator").fill_null(0).cast(pl.Int64))
-    )
+    return graded(counted, rules)
 
 
 def organisations_table(inputs: Inputs) -> pl.DataFrame:

@@ -33,6 +33,7 @@ class About:
     Attributes:
         method: `id`, `version`, `title`, `status`, `sha256`, `option` and `round` (None where there is none).
         catalogue_sha256: hash of the catalogue.
+        quality_sha256: hash of the thresholds of quality grades.
         as_published: what the sources had put out by then, microseconds UTC.
         as_recorded: what the log held up to this position.
         ledger: `origin` and `kind` of the log.
@@ -44,6 +45,7 @@ class About:
 
     method: Mapping[str, Any]
     catalogue_sha256: str
+    quality_sha256: str
     as_published: int
     as_recorded: int
     ledger: Mapping[str, str]
@@ -84,6 +86,7 @@ def manifest_of(about: About, arrow: Mapping[str, pa.Table], stars: pl.DataFrame
         "label": about.label,
         "method": dict(about.method),
         "catalogue_sha256": about.catalogue_sha256,
+        "quality_sha256": about.quality_sha256,
         "code_version": about.code_version,
         "as_published": iso(about.as_published),
         "as_recorded": about.as_recorded,
@@ -114,14 +117,14 @@ def manifest_of(about: About, arrow: Mapping[str, pa.Table], stars: pl.DataFrame
 def logical_digest(manifest: Mapping[str, Any]) -> str:
     """The digest of a snapshot: SHA-256 of RFC 8785 JSON of what it says and of what it was said from.
 
-    That is `as_published`, `as_recorded`, `catalogue_sha256`, `schema_version`, `simulated`, of the method
-    `id`, `version`, `sha256`, `option` and `round`, and the digest of every table by name. Label, code
-    version and the log's name are not in it: the same content has the same id.
+    That is `as_published`, `as_recorded`, `catalogue_sha256`, `quality_sha256` (none before schema version
+    3), `schema_version`, `simulated`, of the method `id`, `version`, `sha256`, `option` and `round`, and the
+    digest of every table by name. Label, code version and the log's name are not in it: the same content has
+    the same id.
     """
-    bound = {
-        k: manifest[k]
-        for k in ("as_published", "as_recorded", "catalogue_sha256", "schema_version", "simulated")
-    }
+    made_from = ("as_published", "as_recorded", "catalogue_sha256", "schema_version", "simulated")
+    bound = {k: manifest[k] for k in made_from}
+    bound |= {k: manifest[k] for k in ("quality_sha256",) if k in manifest}
     bound["method"] = {k: manifest["method"].get(k) for k in ("id", "version", "sha256", "option", "round")}
     bound["tables"] = {name: table["digest"] for name, table in manifest["tables"].items()}
     return sha256_hex(canonical_json(bound).encode())

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from ratings.errors import SnapshotError
 from warehouse.canonical import canonical_json
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Goes up by one whenever a column is added, dropped, or comes to mean something else."""
 
 _TYPES = {
@@ -322,7 +322,7 @@ _FRESHNESS = SnapshotTable(
 
 _QUALITY = SnapshotTable(
     "quality",
-    "one row per indicator: what happened to its figures",
+    "one row per indicator: what happened to its figures, and the grade that this gives",
     ("indicator",),
     (
         _INDICATOR,
@@ -333,6 +333,41 @@ _QUALITY = SnapshotTable(
         Column("revised", "int64", "figures whose value was once another", "figures", required=True),
         Column("withdrawn", "int64", "figures taken back by their source", "figures", required=True),
         Column("quarantined", "int64", "rows refused, in all files read", "rows", required=True),
+        Column("revision_size", "double", "mean absolute revision relative to the later values", "percent"),
+        Column("definitions", "int64", "versions of its definition", "versions", required=True),
+        Column("organisations", "int64", "organisations rated", "organisations", required=True),
+        Column(
+            "reporting",
+            "int64",
+            "of these, with a value in the newest period they report",
+            "organisations",
+            required=True,
+        ),
+        Column(
+            "suppressing",
+            "int64",
+            "of these, with their newest figure suppressed",
+            "organisations",
+            required=True,
+        ),
+        Column(
+            "followed",
+            "int64",
+            "organisations whose figure is held against the calendar",
+            "organisations",
+            required=True,
+        ),
+        Column("out_of_date", "int64", "of these, out of date", "organisations", required=True),
+        Column(
+            "cases_known", "int64", "newest figures whose number of cases is known", "figures", required=True
+        ),
+        Column(
+            "small_numbers", "int64", "of these, resting on fewer cases than 20", "figures", required=True
+        ),
+        Column("grade", "string", "green, amber or red: that of the worst dimension", required=True),
+        Column(
+            "reasons", "string", "why, a sentence a line, each with its number and threshold", required=True
+        ),
     ),
 )
 

@@ -1,11 +1,12 @@
-"""Commands that show how far figures can be relied on: revisions.
+"""Commands that show how far figures can be relied on: revisions, quality.
 
 Here: their arguments and what they print.
-Not here: telling revisions apart (ratings/revisions.py).
+Not here: telling revisions apart (ratings/revisions.py), grading (ratings/quality.py).
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +14,7 @@ import typer
 
 from pipelines.cli.options import (
     Actor,
+    AsPublished,
     AsRecorded,
     DatabaseUrl,
     Json,
@@ -20,12 +22,14 @@ from pipelines.cli.options import (
     open_settings,
     print_json,
     print_table,
+    time_of,
 )
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(revisions)
+    app.command()(quality)
 
 
 def revisions(
@@ -90,3 +94,36 @@ def revisions(
 
 def _rounded(row: dict[str, Any]) -> dict[str, Any]:
     return {name: f"{value:,.4g}" if isinstance(value, float) else value for name, value in row.items()}
+
+
+def quality(
+    collection: Annotated[
+        str | None, typer.Option(metavar="C", help="Only indicators rated from this collection.")
+    ] = None,
+    as_published: AsPublished = None,
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Of the invented councils of a demonstration.")
+    ] = False,
+    limit: Annotated[int, typer.Option(help="How many to print as a table.")] = 20,
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """How far each indicator can be relied on: green, amber or red, with the reasons, worst first."""
+    from pipelines.quality import quality_list
+
+    settings = open_settings(warehouse, database_url, actor)
+    rows = quality_list(settings, collection, as_published=time_of(as_published), simulated=simulated)
+    if as_json:
+        print_json(rows)
+        return
+    counted = Counter(row["grade"] for row in rows)
+    total = ", ".join(f"{counted[grade]} {grade}" for grade in ("red", "amber", "green"))
+    print_table(
+        f"{len(rows)} indicators: {total}",
+        [row | {"reasons": "\n".join(row["reasons"])} for row in rows[:limit]],
+        ["indicator", "grade", "reasons"],
+    )
+    if len(rows) > limit:
+        print(f"{len(rows) - limit:,} more; see them with --limit {len(rows)} or --json")

@@ -22,6 +22,7 @@ _SHOWN = 50
 _HINTS = {
     "method": "give the method file it was built with: --method FILE",
     "catalogue": "install the version of starledger it was built with (see `starledger snapshots show`)",
+    "quality": "install the version of starledger it was built with: its quality.toml is another",
 }
 
 

@@ -82,6 +82,7 @@ def snapshot_of(label: str) -> tuple[About, dict[str, pl.DataFrame]]:
     about = About(
         method=method,
         catalogue_sha256="1" * 64,
+        quality_sha256="3" * 64,
         as_published=microseconds("2024-03-31"),
         as_recorded=len(label),
         ledger={"origin": "o", "kind": "production"},

@@ -85,8 +85,9 @@ def test_definitions_are_adopted_once_with_their_whole_content(here: Settings) -
     build(here, "lait-quartile", as_published=LATER)
     build(here, "lait-quartile", as_published=OUT)
     adopted = {e["payload"]["id"]: e["payload"] for e in here.ledger().events("definition")}
-    assert len(here.ledger().events("definition")) == len(adopted) == 2
+    assert len(here.ledger().events("definition")) == len(adopted) == 3
     assert 'id = "lait-quartile"' in adopted["lait-quartile"]["content"]["lait-quartile.toml"]
+    assert adopted["quality"]["content"]["quality.toml"].startswith("# When an indicator's figures")
     assert adopted["catalogue"]["content"]["organisations.csv"].startswith("id,name,")
 
 
@@ -273,6 +274,11 @@ def test_quality_counts_what_happened_to_the_figures(here: Settings) -> None:
     counts = (
         build(here, "lait-quartile", as_published=LATER).table("quality", indicator=MEASURE).to_dicts()[0]
     )
+    graded = {name: counts.pop(name) for name in ("grade", "reasons", "revision_size")}
+    assert graded["grade"] == "red"
+    assert graded["reasons"].startswith("completeness: ")
+    assert "checks: 2 of 5 rows were refused" in graded["reasons"]
+    assert graded["revision_size"] == pytest.approx(100 * abs(9 - 1) / 9)
     assert counts == {
         "indicator": MEASURE,
         "figures": 2,
@@ -282,6 +288,14 @@ def test_quality_counts_what_happened_to_the_figures(here: Settings) -> None:
         "revised": 2,
         "withdrawn": 1,
         "quarantined": 2,
+        "definitions": 1,
+        "organisations": 153,
+        "reporting": 2,
+        "suppressing": 1,
+        "followed": 2,
+        "out_of_date": 0,
+        "cases_known": 0,
+        "small_numbers": 0,
     }
 
 

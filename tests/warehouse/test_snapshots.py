@@ -44,6 +44,7 @@ ABOUT = About(
         "round": None,
     },
     catalogue_sha256="1" * 64,
+    quality_sha256="3" * 64,
     as_published=microseconds("2024-03-31"),
     as_recorded=12,
     ledger={"origin": "o", "kind": "production"},
