@@ -54,9 +54,9 @@ def trace(
         `published` (a rating that the regulator published for the same round, null if none is known),
         `judgements`, `figures`, `evidence`. A judgement has its `rule`, `cap`, the event it was recorded by
         and the `figures` it rests on. A figure has its band, age, freshness, `quality` (grade and reasons of
-        its indicator in this snapshot, null without one) and `source`; key indicators, or those asked for, also
-        `history`: every version with both its times and its source. `evidence` is what was published by the
-        snapshot's time beside the figures, whenever it was recorded.
+        its indicator in this snapshot, null without one) and `source`; key indicators, or those asked for,
+        also `history`: every version with both its times and its source. `evidence` is what was published by
+        the snapshot's time beside the figures, whenever it was recorded.
 
     Raises:
         NotFoundError: nothing is called that, or nothing is known of it.
