@@ -86,7 +86,8 @@ format: $(VENV)/.dev ## rewrite files the way check wants them
 
 dev: export STARLEDGER_WAREHOUSE ?= $(CURDIR)/var/demo
 dev: $(VENV)/.dev var/dagster/dagster.yaml var/demo/ledger.db ## Dagster's pages on the demo warehouse
-	$(BIN)/dg dev
+	@$(BIN)/python -m assets.first_look
+	$(BIN)/dg dev $(ARGS)
 
 bench: $(VENV)/.dev var/dagster/dagster.yaml ## run every benchmark (one of them: make bench-ingest)
 	@set -e; for file in $(wildcard benchmarks/[a-z]*.py); do \

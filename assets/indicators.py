@@ -17,6 +17,7 @@ from assets.columns import column_schema
 from assets.resources import READ_AGAIN, Warehouse
 from assets.sources import source_key, spelt
 from pipelines.indicators import IndicatorFigures
+from pipelines.overdue import return_name
 from pipelines.settings import code_version
 from ratings.catalogue import Indicator, load_catalogue
 from ratings.errors import DefinitionError
@@ -56,8 +57,11 @@ def indicator_keys(indicators: Iterable[Indicator]) -> dict[str, dg.AssetKey]:
 
 
 def group_name(indicator: Indicator) -> str:
-    """The group of an indicator: the return that feeds it, or its topic where no return is known."""
-    return spelt(indicator.source_return or indicator.topic).lower()
+    """The group of an indicator: the return that feeds it, else that of all whose return is not known.
+
+    Topics would be finer, and too many: the first screen is to hold all groups.
+    """
+    return spelt(return_name(indicator)).lower()
 
 
 def indicator_spec(indicator: Indicator) -> dg.AssetSpec:
@@ -118,23 +122,27 @@ def _collection(name: str, indicators: Sequence[Indicator]) -> dg.AssetsDefiniti
         description=f"Reads what the log holds of the {len(specs)} indicators rated from {name}.",
         retry_policy=READ_AGAIN,
     )
-    def read(context: dg.AssetExecutionContext, warehouse: Warehouse) -> Iterator[dg.MaterializeResult]:
+    def read(
+        context: dg.AssetExecutionContext, warehouse: Warehouse
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         figures, received = warehouse.figures(context), warehouse.received(context)
         for indicator in indicators:
-            key = specs[indicator.code].key
-            if key in context.selected_asset_keys:
-                known = figures[indicator.code]
-                yield dg.MaterializeResult(
-                    asset_key=key,
-                    data_version=dg.DataVersion(known.digest),
-                    metadata=_shown(known)
-                    | {"audit": warehouse.command(context, *_trace(indicator.code, known))},
-                    check_results=[
-                        check
-                        for check in indicator_checks(key, known, received[indicator.code])
-                        if dg.AssetCheckKey(key, check.check_name or "") in context.selected_asset_check_keys
-                    ],
-                )
+            key, known = specs[indicator.code].key, figures[indicator.code]
+            checks = [
+                check
+                for check in indicator_checks(key, known, received[indicator.code])
+                if dg.AssetCheckKey(key, check.check_name or "") in context.selected_asset_check_keys
+            ]
+            if key not in context.selected_asset_keys:
+                yield from checks  # asked for alone
+                continue
+            yield dg.MaterializeResult(
+                asset_key=key,
+                data_version=dg.DataVersion(known.digest),
+                metadata=_shown(known)
+                | {"audit": warehouse.command(context, *_trace(indicator.code, known))},
+                check_results=checks,
+            )
 
     return read
 

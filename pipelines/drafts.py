@@ -43,8 +43,9 @@ class NextDraft:
 
 
 def round_name(as_published: int) -> str:
-    """A rating round is called by the time it is rated at: a date where that is the start of a day."""
-    return iso(as_published).removesuffix("T00:00:00Z")
+    """A rating round is called by the time it is rated at, as short as it can be written: a date at best."""
+    name = iso(as_published).removesuffix("T00:00:00Z")
+    return f"{name.removesuffix(':00Z')}Z" if name.endswith(":00Z") else name
 
 
 def next_draft(settings: Settings, method_id: str) -> NextDraft:

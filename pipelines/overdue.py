@@ -51,8 +51,8 @@ class LateReturn:
 
 
 def return_name(indicator: Indicator) -> str:
-    """The return that feeds an indicator, or its topic where no return is known."""
-    return indicator.source_return or indicator.topic
+    """The return that feeds an indicator, or the collection it is rated from where no return is known."""
+    return indicator.source_return or f"{indicator.collection}, return not known"
 
 
 def overdue_returns(settings: Settings, method: str, *, at: int | None = None) -> list[LateReturn]:

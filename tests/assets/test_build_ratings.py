@@ -11,6 +11,7 @@ import pytest
 
 from assets.definitions import defs
 from assets.indicators import indicator_key
+from assets.resources import Warehouse
 from assets.stars import BANDS, JUDGEMENTS, SNAPSHOT, SNAPSHOT_TAG, STARS
 from pipelines.ingest import ingest
 from pipelines.rate import build
@@ -196,6 +197,21 @@ def test_a_part_of_a_collection_can_be_read_alone(demonstration: Settings, run: 
     result = run(demonstration, select=[key])
     assert set(materialisations(result)) == {key}
     assert set(evaluations(result)) == {(key, "freshness"), (key, "quality")}
+
+
+def test_a_check_can_be_asked_for_alone(
+    demonstration: Settings, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARLEDGER_WAREHOUSE", str(demonstration.warehouse))
+    check = dg.AssetCheckKey(dg.AssetKey(["ascof", "1A"]), "freshness")
+    result = dg.materialize(
+        [each for each in defs().assets or [] if isinstance(each, dg.AssetsDefinition)],
+        selection=dg.AssetSelection.checks(check),
+        resources={"warehouse": Warehouse()},
+        instance=instance,
+    )
+    assert materialisations(result) == {}
+    assert set(evaluations(result)) == {(check.asset_key, "freshness")}
 
 
 def test_a_run_of_a_schedule_acts_in_its_name(demonstration: Settings, run: Run) -> None:

@@ -22,6 +22,7 @@ from assets.schedules import RETURNS_TAG
 from assets.sensors import failure_alert
 from assets.sources import source_key
 from assets.stars import BANDS, JUDGEMENTS, SNAPSHOT, SNAPSHOT_TAG, STARS
+from pipelines.drafts import round_name
 from pipelines.overdue import returns_due
 from pipelines.publish import history, release
 from pipelines.rate import build
@@ -350,7 +351,7 @@ def test_the_release_calendar_asks_for_a_draft_on_its_days_only(
     busy = next(day for day in days if returns_due(day.date()))
     quiet = next(day for day in days if not returns_due(day.date()))
     [asked] = tick(loaded, "release_calendar", here, instance, busy).run_requests
-    assert asked.partition_key == iso(int(busy.timestamp()) * 1_000_000)
+    assert asked.partition_key == round_name(int(busy.timestamp()) * 1_000_000)
     assert asked.tags[RETURNS_TAG] == ", ".join(returns_due(busy.date()))
     assert instance.has_dynamic_partition(str(ROUNDS.name), asked.partition_key)
     assert tick(loaded, "release_calendar", here, instance, quiet).run_requests == []
