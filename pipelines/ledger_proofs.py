@@ -23,6 +23,7 @@ from audit.proofs import (
 )
 from audit.verifier import verify_checkpoint, verify_consistency_proof, verify_event_proof
 from pipelines.settings import Settings
+from ratings.errors import LedgerError
 from warehouse import merkle, verification
 from warehouse.batch_leaves import batch_leaves
 from warehouse.event_log import Ledger
@@ -73,7 +74,7 @@ def verify(
     ledger = settings.ledger()
     covered = None
     if checkpoint is not None:
-        keys = _keys(settings, ledger) if key is None else [parse_verifier_key(key)]
+        keys = _known_keys(settings, ledger) if key is None else [parse_verifier_key(key)]
         said = verify_checkpoint(checkpoint, keys, origin=ledger.origin)
         covered = verification.Covered(said.size, said.root, said.position)
     return verification.verify(ledger, settings.landing, covered, processes=processes, tell=progress)
@@ -102,7 +103,7 @@ def consistency(settings: Settings, old: str, new: str) -> ConsistencyProof:
         LedgerError: a checkpoint does not hold, or the log does not lead from one to the other.
     """
     ledger = settings.ledger()
-    keys = _keys(settings, ledger)
+    keys = _known_keys(settings, ledger)
     for each in (old, new):
         verify_checkpoint(each, keys, origin=ledger.origin)
     proof = make_consistency_proof(old, new, batch_leaves(log_rows(ledger)))
@@ -114,6 +115,18 @@ def _checkpoint(settings: Settings, ledger: Ledger, rows: list[dict[str, Any]]) 
     root = merkle.root(batch_leaves(rows))
     said = Checkpoint(ledger.origin, len(rows), root, rows[-1]["last_position"] if rows else 0)
     return sign_checkpoint(said, [signing_key(keys_directory(settings), ledger.origin)])
+
+
+def _known_keys(settings: Settings, ledger: Ledger) -> list[VerifierKey]:
+    """The keys of the warehouse, for a checkpoint that was signed with one of them."""
+    keys = _keys(settings, ledger)
+    if not keys:
+        raise LedgerError(
+            f"{keys_directory(settings)} holds no public key, so no checkpoint of this log can be checked",
+            hint="put the directory back from a backup; `ledger verify` also takes the key that was handed "
+            "out, with --key",
+        )
+    return keys
 
 
 def _keys(settings: Settings, ledger: Ledger) -> list[VerifierKey]:

@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 from sqlalchemy import Connection, Engine, Table, create_engine, event, text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from ratings.errors import LedgerError
@@ -28,6 +28,23 @@ from warehouse.schema import frame_schema
 SCHEMA_REVISION = "0001"
 _WRITER_LOCK = 0x57A21ED6E2  # PostgreSQL advisory lock: a role that may only INSERT may not lock a table.
 _PATIENCE_MS = 60_000  # how long to wait for another writer
+_URL_HINT = "give --database-url sqlite:///FILE or postgresql://USER@HOST/NAME"
+# What an engine says, and the next step; the first that fits.
+_HINTS = {
+    "readonly": "make the warehouse directory writable for this user",
+    "disk is full": "free some space and run the command again: nothing was half-written",
+    "not a database": "restore the file from a backup, or name another with --database-url",
+    "unable to open": "check that the directory exists and can be written to, or copy the ledger to one that "
+    "can: SQLite keeps two files beside it even to read",
+    "locked": "another writer is busy; run the command again",
+    "read-only transaction": "name a server that takes writes: this one is a standby, or set to refuse them",
+    "permission denied": "ask the owner of the ledger for a role that may: `starledger ledger grant --help`",
+    "FATAL:  database": "make it with createdb, or name another in the URL",
+    "FATAL:  role": "make it with createuser, or name another in the URL",
+    "authentication failed": "check the user and the password in the URL, or in ~/.pgpass",
+    "resolve host": "check the name of the server in the URL",
+    "connection": "check that the server runs and that the URL is right",
+}
 
 
 class _Gate:
@@ -114,13 +131,12 @@ class Database:
     """
 
     def __init__(self, url: str | Path) -> None:
-        parsed = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else make_url(url)
+        parsed = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else _parsed(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
         if parsed.get_backend_name() not in ("sqlite", "postgresql"):
             raise LedgerError(
-                f"a ledger lives in SQLite or PostgreSQL, not in {parsed.drivername}",
-                hint="give --database-url sqlite:///FILE or postgresql://USER@HOST/NAME",
+                f"a ledger lives in SQLite or PostgreSQL, not in {parsed.drivername}", hint=_URL_HINT
             )
         self.url: URL = parsed
         self.engine: Engine = create_engine(parsed, poolclass=NullPool)
@@ -191,15 +207,7 @@ class Database:
             raise reported from error
 
     def _report(self, cause: str) -> LedgerError:
-        hints = {
-            "readonly": "make the warehouse directory writable for this user",
-            "disk is full": "free some space and run the command again: nothing was half-written",
-            "not a database": "restore the file from a backup, or name another with --database-url",
-            "unable to open": "check that the directory exists and may be read",
-            "locked": "another writer is busy; run the command again",
-            "connection": "check that the server runs and that the URL is right",
-        }
-        hint = next((h for sign, h in hints.items() if sign in cause), None)
+        hint = next((hint for sign, hint in _HINTS.items() if sign in cause), None)
         return LedgerError(f"the database {self.shown} answered: {cause.strip().splitlines()[0]}", hint=hint)
 
     @contextmanager
@@ -301,6 +309,14 @@ class Database:
         with self.write() as connection:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
+
+
+def _parsed(url: str) -> URL:
+    """A URL in its parts; what cannot be read as one is not repeated, since it may hold a password."""
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        raise LedgerError("the address of the database is not a URL", hint=_URL_HINT) from None
 
 
 def _compact(batches: pa.RecordBatchReader, schema: dict[str, pl.DataType]) -> pl.DataFrame:

@@ -85,6 +85,11 @@ def verify(
     """Hash every row and landed file again and say what is wrong, and where; exit code 1 when anything is."""
     from pipelines import ledger_proofs
 
+    if key is not None and checkpoint is None:
+        raise InputError(
+            "--key says who signed a checkpoint, and no checkpoint is given",
+            hint="add --checkpoint FILE, or leave --key out",
+        )
     note = None if checkpoint is None else _read(checkpoint)
     with progress() as tell:
         settings = open_settings(warehouse, database_url, actor)
@@ -162,8 +167,9 @@ def _read(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise InputError(
-            f"cannot be read: {error}", file=str(path), hint="give a file that `ledger checkpoint` wrote"
+            f"cannot be read: {why}", file=str(path), hint="give a file that `ledger checkpoint` wrote"
         ) from None
 
 

@@ -75,7 +75,13 @@ def test_a_checkpoint_is_held_against_the_key_that_was_handed_out(tmp_path: Path
     assert second != first
     assert run(directory, "verify", "--checkpoint", note, "--key", second).returncode == 1
     assert run(directory, "verify", "--checkpoint", note).returncode == 0, "old public keys are kept"
-    assert (
-        run(directory, "verify", "--checkpoint", note, "--key", run(other, "key").stdout.strip()).returncode
-        == 1
-    )
+    foreign = run(directory, "verify", "--checkpoint", note, "--key", run(other, "key").stdout.strip())
+    assert foreign.returncode == 1
+    alone = run(directory, "verify", "--key", first)
+    assert (alone.returncode, "add --checkpoint FILE" in alone.stderr) == (1, True)
+    (directory / "keys").rename(tmp_path / "keys")
+    lost = run(directory, "verify", "--checkpoint", note)
+    assert lost.returncode == 1
+    assert "keys holds no public key" in lost.stderr
+    assert "with --key" in lost.stderr
+    assert run(directory, "verify", "--checkpoint", note, "--key", first).returncode == 0

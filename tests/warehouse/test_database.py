@@ -9,6 +9,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
+from sqlalchemy import text
 
 from ratings.errors import LedgerError
 from warehouse import schema
@@ -102,3 +103,36 @@ def test_a_file_that_is_no_database_is_an_error_with_a_next_step(tmp_path: Path)
     file.write_bytes(b"this is a letter, not a database" * 100)
     with pytest.raises(LedgerError, match="not a database"):
         Database(f"sqlite:///{file}").exists()
+
+
+@pytest.mark.parametrize("address", ["nonsense", "postgresql://ann:secret@localhost:port/x"])
+def test_an_address_that_is_no_url_is_refused_and_not_repeated(address: str) -> None:
+    with pytest.raises(LedgerError, match=r"is not a URL. Next: give --database-url") as refused:
+        Database(address)
+    assert "secret" not in str(refused.value)
+
+
+def test_a_directory_that_sqlite_cannot_open_a_file_in_is_an_error_with_a_next_step(tmp_path: Path) -> None:
+    # A directory in the place of the file gives what SQLite says on a read-only disk, for any user.
+    with pytest.raises(LedgerError, match=r"unable to open.*Next: check that the directory .* written to"):
+        Database(tmp_path).exists()
+
+
+def test_what_a_server_refuses_is_an_error_with_a_next_step(
+    new_postgresql: Callable[[], Database],
+) -> None:
+    database = new_postgresql()
+    ledger = Ledger.found(database)
+    for part, value, hint in (("database", "nowhere", "createdb"), ("username", "nobody", "createuser|user")):
+        other = database.url.set(**{part: value}).render_as_string(hide_password=False)
+        with pytest.raises(LedgerError, match=rf"Next: .*({hint})"):
+            Database(other).exists()
+    with database.write() as connection:
+        name = database.url.database
+        connection.execute(text(f"ALTER DATABASE {name} SET default_transaction_read_only = on"))
+    event = event_frame([{"type": "check_result", "schema_version": 1}])
+    with pytest.raises(LedgerError, match=r"read-only transaction.*Next: name a server that takes writes"):
+        ledger.append(NewBatch("vintage", "a", "0"), event)
+    with pytest.raises(LedgerError, match=r"read-only transaction.*Next: name a server that takes writes"):
+        ledger.record_landing("0" * 64, 1, "x")
+    assert ledger.head().position == 0
