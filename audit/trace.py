@@ -117,7 +117,7 @@ def _from_snapshot(
     decides: dict[str, list[str]] = {}
     for judgement in judgements:
         for code in judgement["figures"]:
-            decides.setdefault(code, []).append(f"{judgement['service']}/{judgement['aspect']}")
+            decides.setdefault(code, []).append(judgement["part"])
     grades = {row["indicator"]: _quality(row) for row in found.table("quality").to_dicts()}
     manifest = found.manifest
     return {
@@ -158,10 +158,10 @@ def _evidence(
 
 def _judgement(sources: Sources, row: dict[str, Any], steps: list[dict[str, Any]]) -> dict[str, Any]:
     """A judgement with its cap, the event that recorded it, and the indicators it rests on."""
-    name = f"{row['service']}/{row['aspect']}"
-    rests = [s for s in steps if s["from_kind"] == "judgement" and s["from_id"] == name]
+    rests = [s for s in steps if s["from_kind"] == "judgement" and s["from_id"] == row["part"]]
     cap = {"indicator": row["capped_by"], "value": row["cap_value"], "threshold": row["cap_threshold"]}
     keep = (
+        "part",
         "service",
         "aspect",
         "judgement",

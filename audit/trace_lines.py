@@ -98,15 +98,15 @@ def _decided(decision: dict[str, Any]) -> str:
 
 def _judgements(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
     for judgement in trace["judgements"]:
-        part = f"{_SERVICES[judgement['service']]}, {_ASPECTS[judgement['aspect']]}"
+        service = _SERVICES.get(judgement["service"], judgement["service"])
+        aspect = _ASPECTS.get(judgement["aspect"], judgement["aspect"].replace("_", " "))
+        part = f"{service}, {aspect}" if service else aspect
         yield 1, f"{part}: {judgement['judgement'] or 'no judgement'}"
         yield 2, f"rule: {judgement['rule']}"
         if cap := judgement["cap"]:
-            yield (
-                2,
-                f"capped from {judgement['computed_judgement']}: {cap['indicator']} is "
-                f"{_number(cap['value'])}, threshold {_number(cap['threshold'])}",
-            )
+            figure = "" if cap["value"] is None else f" is {_number(cap['value'])}"
+            figure += "" if cap["threshold"] is None else f", threshold {_number(cap['threshold'])}"
+            yield 2, f"capped from {judgement['computed_judgement']}: {cap['indicator']}{figure}"
         if decision := judgement["decision"]:
             yield 2, f"without the decision: {judgement['undecided_judgement']}; {_decided(decision)}"
             yield from _source(3, decision["event"], decision["source"], told)

@@ -1,7 +1,7 @@
 """Matching: a method held against the ratings that were really published.
 
 Here: the published ratings, judgements and figures of the log, brought to the method.
-Not here: computing stars and comparing (ratings/rating.py).
+Not here: computing stars and comparing (ratings/matching.py).
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ from pipelines.inputs import end_of
 from pipelines.settings import Settings
 from ratings.catalogue import load_catalogue
 from ratings.errors import NotFoundError
+from ratings.matching import Match, match_published
 from ratings.methods import load_method
-from ratings.rating import Match, match_published
 from warehouse.facts import facts
 from warehouse.observations import state, timeline
 
 
 def match(settings: Settings, method_id: str | Path, *, option: str | None = None) -> Match:
-    """Compute the star of every published rating in the log that has all four judgements, and compare.
+    """Compute the star of every published rating in the log for which the method has every part, and compare.
 
     Args:
         settings: where the ledger is.
@@ -31,7 +31,7 @@ def match(settings: Settings, method_id: str | Path, *, option: str | None = Non
         option: star table to use; by default the method's own choice.
 
     Raises:
-        MethodError: the method computes its judgements, or has no such option.
+        MethodError: the method has no stars, or no such option.
         NotFoundError: the log holds no published rating.
     """
     ledger, catalogue = settings.ledger(), load_catalogue()

@@ -47,28 +47,24 @@ def asked_pairs(inputs: Inputs, rating: Rating) -> pl.DataFrame:
     """What the stars rest on: every figure that the method asks for, whether it is known or not.
 
     Returns:
-        `organisation`, `indicator`, `service` and `aspect` that it counts for, `as` (`band` or `cap`: counted
-        by its band, or held against a key threshold), and of the figure `period`, `value`, `position`,
-        `previous_period`; `known` where it counts. Empty for a method without judgements.
+        `organisation`, `indicator`, `part` that it counts for, `as` (`band` or `cap`: counted by its band, or
+        held against a key threshold), and of the figure `period`, `value`, `position`, `previous_period`;
+        `known` where it counts. Empty for a method without judgements.
     """
-    rules = inputs.method.judgements
-    rows: list[tuple[str, str, str, str]] = []
-    if rules is not None:
-        day = rules.rounds[rating.round] if rating.round else inputs.day
-        rows += [
-            (cap.indicator, cap.service, cap.aspect, "cap")
-            for cap in inputs.method.caps
-            if cap.in_catalogue and cap.in_force(day)
+    method = inputs.method
+    names = ["part", "indicator", "as"]
+    wanted = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
+    if method.judgements is not None:
+        day = method.judgements.rounds[rating.round] if rating.round else inputs.day
+        caps = [
+            (cap.part, cap.indicator, "cap") for cap in method.caps if cap.in_catalogue and cap.in_force(day)
         ]
-        rated = {member: service for service, members in rules.services.items() for member in members}
-        rows += [
-            (i.code, rated[i.service], aspect, "band")
-            for i in inputs.catalogue.indicators.values()
-            if inputs.method.in_scope(i) and i.service in rated and i.banded and i.polarity != "none"
-            for aspect in rules.aspects
-        ]
-    names = ["indicator", "service", "aspect", "as"]
-    wanted = pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row").unique()
+        counted = (
+            method.inputs(inputs.catalogue)
+            .select("part", "indicator")
+            .with_columns(pl.lit("band").alias("as"))
+        )
+        wanted = pl.concat([pl.DataFrame(caps, schema=wanted.schema, orient="row"), counted]).unique()
     figures = rating.bands.select(*_PAIR, "period", "value", "band", "position", "previous_period")
     counts = (
         pl.when(pl.col("as") == "cap")
@@ -167,7 +163,7 @@ def organisations_table(inputs: Inputs) -> pl.DataFrame:
 
 def lineage_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame) -> pl.DataFrame:
     """Every step from a star to the files it rests on; for a method without stars, from the bands on."""
-    part = pl.format("{}/{}", "service", "aspect")
+    part = "part"
     known = asked.filter("known")
     earlier = inputs.figures.select(*_PAIR, previous_period="period", earlier="position")
     banded = rating.bands.join(earlier, on=[*_PAIR, "previous_period"], how="left")

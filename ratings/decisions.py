@@ -17,7 +17,7 @@ import polars as pl
 from ratings.errors import MethodError
 from ratings.methods import Method
 from ratings.rating import Rating, overall
-from ratings.stars import PARTS, STAR_WORDS
+from ratings.stars import star_words
 
 STAR = "star"
 APPEAL, REVIEW, SET_ASIDE, SUSPENDED, LIFTED = (
@@ -61,7 +61,7 @@ class Decision:
         organisation: whose rating.
         method: id of the method that it was rated by.
         round: rating round, None where the method has none.
-        on: the outcome: `star`, or a judgement as `service/aspect`.
+        on: the outcome: `star`, or the name of a part.
         outcome: one of OUTCOMES. An upheld appeal replaces the value; `set_aside` and `suspended` take it
             away; `under_review` leaves it standing; `lifted` ends every earlier decision on the same outcome.
         becomes: of an upheld appeal, the star as a digit or the judgement as a word; else None.
@@ -101,7 +101,7 @@ class Decision:
 def becomes_words(decision: Decision, method: Method) -> str:
     """What an upheld appeal makes of the outcome, for people."""
     if decision.on == STAR:
-        return STAR_WORDS[int(decision.becomes or 0)]
+        return star_words(int(decision.becomes or 0))
     return repr(decision.becomes)
 
 
@@ -116,8 +116,7 @@ def prove_decision(decision: Decision, method: Method) -> None:
             f"{decision.outcome!r} is not an outcome of a decision",
             hint=f"choose one of {', '.join(OUTCOMES)}",
         )
-    parts = [f"{service}/{aspect}" for service, aspect in PARTS] if method.judgements else []
-    known = ([STAR] if method.stars else []) + parts
+    known = ([STAR] if method.stars else []) + list(method.parts.names)
     if decision.on not in known:
         raise MethodError(
             f"{method.id} gives no {decision.on!r} that could be decided on",
@@ -150,7 +149,7 @@ def _values(on: str, method: Method) -> tuple[str, ...]:
     if on == STAR:
         given = {cell.stars for table in method.tables.values() for cell in table.cells}
         return tuple(str(star) for star in sorted(given))
-    return method.scales[on.partition("/")[2]]
+    return method.parts.scale(on)
 
 
 def standing(
@@ -196,7 +195,7 @@ def decided(
         `computed_star` and `undecided_judgement` are what the method alone gives.
     """
     on_stars = {d.organisation: d for d in decisions if d.on == STAR}
-    on_judgements = {(d.organisation, *d.on.split("/")): d for d in decisions if d.on != STAR}
+    on_judgements = {(d.organisation, d.on): d for d in decisions if d.on != STAR}
     judgements = _judgements(rating.judgements, on_judgements, method)
     stars = rating.stars
     if on_judgements and method.stars:
@@ -214,17 +213,17 @@ def decided(
 
 
 def _judgements(
-    judgements: pl.DataFrame, decisions: Mapping[tuple[str, ...], Decision], method: Method
+    judgements: pl.DataFrame, decisions: Mapping[tuple[str, str], Decision], method: Method
 ) -> pl.DataFrame:
     rows = []
     for row in judgements.iter_rows(named=True):
-        found = decisions.get((row["organisation"], row["service"], row["aspect"]))
+        found = decisions.get((row["organisation"], row["part"]))
         row |= _marks(found) | {"undecided_judgement": row["judgement"]}
         if found is not None:
             row["rule"] = f"{found.says(method)}; without it: {row['rule']}"
             if found.outcome == APPEAL:
                 assert found.becomes is not None
-                level = method.scales[row["aspect"]].index(found.becomes)
+                level = method.parts.scale(row["part"]).index(found.becomes)
                 row |= {"judgement": found.becomes, "level": level}
             elif found.outcome in _WITHOUT_VALUE:
                 row |= {"judgement": None, "level": None}
@@ -238,7 +237,7 @@ def _star(
     row: dict[str, Any],
     computed: int | None,
     decision: Decision | None,
-    on_judgements: Mapping[tuple[str, ...], Decision],
+    on_judgements: Mapping[tuple[str, str], Decision],
     method: Method,
 ) -> dict[str, Any]:
     """A star with what was decided on it, or on the judgements that it stands on."""

@@ -1,8 +1,11 @@
-"""Judgements: from bands to a level, and what key thresholds make of it.
+"""Judgements: from bands to the score and level of each part, and what caps make of it.
 
-Here: the mean band of a service as a level, the movement of its bands as prospects, the levels of judgements
-    that were recorded, and the caps that a failed key threshold puts on a judgement.
-Not here: bands (bands.py), what four judgements make (stars.py), the words (sentences.py).
+Here: what a part of a rating is, the weighted mean of its bands as a level, the levels of judgements that
+    were recorded, and the caps that a failed key threshold or another part's level puts on a part.
+Not here: bands (bands.py), what the parts together make (stars.py), the words (sentences.py).
+
+Every function takes one row per thing rated, named by `organisation` and, where many what-if rows are rated
+at once, by `case`; it neither knows nor cares how many cases there are.
 """
 
 from __future__ import annotations
@@ -16,25 +19,61 @@ import narwhals as nw
 import polars as pl
 from narwhals.typing import IntoFrameT
 
-from ratings.bands import Frame, as_frame, beside, floor_ratio, micro, micro_of
+from ratings.bands import Frame, Rounding, as_frame, beside, entity, micro, micro_of, rounded, worth
 
 SCALE = 1000
-"""Mean bands and mean movements are whole thousandths, rounded down."""
+"""Means of bands and of movements are whole thousandths."""
+
+Missing = Literal["left_out", "worst_band", "no_rating"]
 
 
 @dataclass(frozen=True, slots=True)
-class LevelRule:
-    """How a mean becomes a level.
+class PartRule:
+    """How bands become the level of a part.
 
     Attributes:
-        cuts: ascending, in thousandths of a band: the level is the number of cuts that the mean reaches.
-        minimum_inputs: indicators needed, below that there is no judgement.
-        held_at_best: thousandths of a band that staying in the best band counts as a rise (prospects only).
+        measure: the mean `band`, or the mean `movement` of bands from the period before.
+        cuts: ascending, in thousandths: the level is the number of cuts that the mean reaches.
+        minimum_inputs: indicators needed; with fewer there is no judgement.
+        missing: what a missing figure does: `left_out`, counted in the `worst_band`, or `no_rating` at all.
+        points: what each band is worth, worst first.
+        services: services of the catalogue whose indicators count, each once; empty where `weights` names
+            them.
+        weights: indicator -> its weight.
+        held_at_best: thousandths that staying in the best band counts as a rise (movement only).
+        rounding: how the mean is rounded.
+        rounded_to: what it is rounded to, in thousandths: 1, 500 for halves, 1000 for whole points.
     """
 
+    measure: Literal["band", "movement"]
     cuts: tuple[int, ...]
     minimum_inputs: int
+    missing: Missing
+    points: tuple[int, ...]
+    services: tuple[str, ...] = ()
+    weights: Mapping[str, int] | None = None
     held_at_best: int = 0
+    rounding: Rounding = "down"
+    rounded_to: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One of the judgements that a rating is made of.
+
+    Attributes:
+        name: short name, unique in its method, such as `children_serving`.
+        title: for sentences, such as `serving people well for children`.
+        service: what it is about; parts of one service stand together. Blank where a method has no services.
+        aspect: the question it answers; names its scale.
+        rule: how it is computed; None where the regulator recorded it.
+    """
+
+    name: str
+    title: str
+    service: str
+    aspect: str
+    rule: PartRule | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +83,20 @@ class JudgementRules:
     Attributes:
         basis: `recorded` by the regulator, or `computed` from bands.
         rounds: rating round -> day it was published (recorded only).
-        services: rated service -> the services of the catalogue that belong to it (computed only).
-        aspects: `serving` and `prospects` -> how a mean becomes a level (computed only).
-        missing: what a missing figure does: `left_out`, or counted in the `worst_band` (computed only).
     """
 
     basis: Literal["recorded", "computed"]
     rounds: Mapping[str, date]
-    services: Mapping[str, tuple[str, ...]]
-    aspects: Mapping[str, LevelRule]
-    missing: Literal["left_out", "worst_band"]
 
 
 @dataclass(frozen=True, slots=True)
 class Cap:
-    """A key threshold: where its indicator fails, a judgement can be no better than a stated level.
+    """A key threshold: where its indicator fails, a part can be no better than a stated level.
 
     Attributes:
         indicator: code of the key indicator.
         in_catalogue: False where no figures of it are known, so that it is stated but cannot bind.
-        service: service whose judgement is capped.
-        aspect: aspect that is capped.
+        part: the part that is capped.
         operator: the figure fails when it is `>` or `<` the threshold.
         threshold: in the indicator's unit.
         level: best level allowed, counted from 0.
@@ -77,8 +109,7 @@ class Cap:
 
     indicator: str
     in_catalogue: bool
-    service: str
-    aspect: str
+    part: str
     operator: Literal[">", "<"]
     threshold: float
     level: int
@@ -95,90 +126,127 @@ class Cap:
         )
 
 
-def from_bands(bands: IntoFrameT, rules: JudgementRules) -> IntoFrameT:
-    """Judge each service by its bands.
+@dataclass(frozen=True, slots=True)
+class PartCap:
+    """A judgement that caps another: where one part is at a level or below, another is held down.
 
-    Serving people well is the mean band of the indicators that have one. Prospects are the mean movement of
-    the same indicators; one whose earlier band is not known counts as not having moved, so that few known
-    movements cannot swing a judgement.
+    Attributes:
+        part: the part that is capped.
+        level: best level allowed, counted from 0.
+        when_part: the part that caps.
+        when_level: its level at or below which it does.
+        rationale: why.
+        source: where it is published; blank for a method's own choice.
+    """
+
+    part: str
+    level: int
+    when_part: str
+    when_level: int
+    rationale: str
+    source: str
+
+
+def part_scores(bands: IntoFrameT, parts: Sequence[Part], inputs: pl.DataFrame) -> IntoFrameT:
+    """The score and level of each computed part.
+
+    A mean band is taken over the indicators that have one. A mean movement is taken over the same indicators;
+    one whose earlier band is not known counts as not having moved, so that few known movements cannot swing a
+    judgement.
 
     Args:
-        bands: one row per (organisation, indicator): `service` (as rated), `countable` (False for indicators
-            that can have no band), `band` (1 worst, null where missing), `previous_band`, `best_band`.
-        rules: cut points and what a missing figure does.
+        bands: one row per (thing rated, indicator): `organisation`, perhaps `case`, `indicator`, `band` (1
+            worst, null where missing), `previous_band`.
+        parts: parts with a rule.
+        inputs: which indicators count for which part: `part`, `indicator`, `weight` (Method.inputs).
 
     Returns:
-        One row per (organisation, service, aspect): `score` (thousandths of a band), `level` (0 worst, null
-        without enough inputs), `inputs` and `missing` (numbers of indicators).
+        One row per (thing rated, part): `score` (thousandths), `level` (0 worst, null where a figure that is
+        needed is missing), `inputs` and `missing` (numbers of indicators).
     """
-    frame: Frame = as_frame(bands).filter(nw.col("countable"))
-    worst = nw.lit(1) if rules.missing == "worst_band" else nw.lit(None, nw.Int64)
-    frame = frame.with_columns(now=nw.when(nw.col("band").is_null()).then(worst).otherwise(nw.col("band")))
-    held = (nw.col("now") == nw.col("best_band")) & (nw.col("previous_band") == nw.col("best_band"))
-    measures = {
-        "serving": nw.col("now") * SCALE,
-        "prospects": nw.when(held)
-        .then(nw.lit(rules.aspects["prospects"].held_at_best))
-        .otherwise((nw.col("now") - nw.col("previous_band")) * SCALE),
-    }
-    parts = []
-    for aspect, rule in rules.aspects.items():
-        counts = frame.with_columns(measure=measures[aspect].cast(nw.Int64)).with_columns(
-            known=nw.when(nw.col("measure").is_null()).then(nw.lit(0)).otherwise(nw.lit(1)),
-            held_now=nw.when(nw.col("now").is_null()).then(nw.lit(0)).otherwise(nw.lit(1)),
-        )
-        summed = counts.group_by("organisation", "service").agg(
-            total=nw.col("measure").sum().cast(nw.Int64),
-            inputs=nw.col("known").sum().cast(nw.Int64),
-            banded_now=nw.col("held_now").sum().cast(nw.Int64),
-            asked=nw.len().cast(nw.Int64),
-        )
-        over = nw.when(nw.col("banded_now") > 0).then(nw.col("banded_now")).otherwise(nw.lit(1))
-        scored = summed.with_columns(
-            score=nw.when(nw.col("inputs") > 0).then(floor_ratio(nw.col("total"), over)).cast(nw.Int64),
-            missing=nw.col("asked") - nw.col("inputs"),
-        )
-        reached = [nw.when(nw.col("score") >= cut).then(nw.lit(1)).otherwise(nw.lit(0)) for cut in rule.cuts]
-        enough = nw.col("inputs") >= rule.minimum_inputs
-        parts.append(
-            scored.with_columns(
-                aspect=nw.lit(aspect),
-                level=nw.when(enough).then(nw.sum_horizontal(*reached)).cast(nw.Int64),
-            ).select("organisation", "service", "aspect", "score", "level", "inputs", "missing")
-        )
-    native: IntoFrameT = nw.to_native(nw.concat(parts))
+    frame: Frame = as_frame(bands)
+    key = entity(frame)
+    table = beside(inputs.select("part", "indicator", "weight"), frame)
+    frame = frame.select(*key, "indicator", "band", "previous_band").join(table, on="indicator", how="inner")
+    found = [_part_score(frame.filter(nw.col("part") == part.name), part, key) for part in parts if part.rule]
+    native: IntoFrameT = nw.to_native(nw.concat(found))
     return native
 
 
-def as_recorded(recorded: IntoFrameT, parts: IntoFrameT, scales: Mapping[str, Sequence[str]]) -> IntoFrameT:
+def _part_score(frame: Frame, part: Part, key: list[str]) -> Frame:
+    rule = part.rule
+    assert rule is not None
+    best = len(rule.points)
+    now = nw.col("band")
+    if rule.missing == "worst_band":
+        now = nw.when(now.is_null()).then(nw.lit(1)).otherwise(now)
+    frame = frame.with_columns(now=now.cast(nw.Int64))
+    measure = worth("now", rule.points) * SCALE
+    if rule.measure == "movement":
+        held = (nw.col("now") == best) & (nw.col("previous_band") == best)
+        moved = measure - worth("previous_band", rule.points) * SCALE
+        measure = nw.when(held).then(nw.lit(rule.held_at_best)).otherwise(moved)
+    frame = frame.with_columns(measure=measure.cast(nw.Int64)).with_columns(
+        known=nw.when(nw.col("measure").is_null()).then(nw.lit(0)).otherwise(nw.lit(1)),
+        weight_now=nw.when(nw.col("now").is_null()).then(nw.lit(0)).otherwise(nw.col("weight")),
+        weighted=nw.col("measure") * nw.col("weight"),
+    )
+    summed = frame.group_by(*key, "part").agg(
+        total=nw.col("weighted").sum().cast(nw.Int64),
+        inputs=nw.col("known").sum().cast(nw.Int64),
+        weight_now=nw.col("weight_now").sum().cast(nw.Int64),
+        asked=nw.len().cast(nw.Int64),
+    )
+    over = nw.when(nw.col("weight_now") > 0).then(nw.col("weight_now")).otherwise(nw.lit(1))
+    mean = rounded(nw.col("total"), over, rule.rounding, rule.rounded_to)
+    scored = summed.with_columns(
+        score=nw.when(nw.col("inputs") > 0).then(mean).cast(nw.Int64),
+        missing=nw.col("asked") - nw.col("inputs"),
+    )
+    enough = nw.col("inputs") >= rule.minimum_inputs
+    if rule.missing == "no_rating":
+        enough = enough & (nw.col("missing") == 0)
+    reached = [nw.when(nw.col("score") >= cut).then(nw.lit(1)).otherwise(nw.lit(0)) for cut in rule.cuts]
+    return scored.with_columns(level=nw.when(enough).then(nw.sum_horizontal(*reached)).cast(nw.Int64)).select(
+        *key, "part", "score", "level", "inputs", "missing"
+    )
+
+
+def as_recorded(
+    recorded: IntoFrameT, wanted: IntoFrameT, parts: Sequence[Part], scales: Mapping[str, Sequence[str]]
+) -> IntoFrameT:
     """Take the regulator's judgements of one round.
 
     Args:
         recorded: `organisation`, `service`, `aspect`, `judgement`, `published_at`, `position`; of several for
             one part, the one published last counts, then the one recorded last.
-        parts: every (`organisation`, `service`, `aspect`) that shall have a judgement; same engine.
+        wanted: every (`organisation`, `part`) that shall have a judgement; same engine.
+        parts: which service and aspect each part has.
         scales: the words of each aspect, worst first.
 
     Returns:
-        `parts` with `judgement` as recorded, its `position`, and `level` (null where there is none, or where
+        `wanted` with `judgement` as recorded, its `position`, and `level` (null where there is none, or where
         the word is not on the scale).
     """
-    key = ["organisation", "service", "aspect"]
-    frame: Frame = as_frame(recorded).select(*key, "judgement", "published_at", "position")
+    key = ["organisation", "part"]
+    frame: Frame = as_frame(recorded)
+    named = pl.DataFrame(
+        [{"part": part.name, "service": part.service, "aspect": part.aspect} for part in parts]
+    )
+    frame = frame.join(beside(named, frame), on=["service", "aspect"], how="inner")
+    frame = frame.select(*key, "judgement", "published_at", "position")
     for time in ("published_at", "position"):
         frame = frame.with_columns(last=nw.col(time).max().over(*key)).filter(nw.col(time) == nw.col("last"))
-    grid: Frame = as_frame(parts)
+    grid: Frame = as_frame(wanted)
     words = pl.DataFrame(
         [
-            {"aspect": aspect, "judgement": word, "level": level}
-            for aspect, scale in scales.items()
-            for level, word in enumerate(scale)
+            {"part": part.name, "judgement": word, "level": level}
+            for part in parts
+            for level, word in enumerate(scales[part.aspect])
         ]
     )
     joined = grid.join(frame.drop("last", "published_at"), on=key, how="left")
-    native: IntoFrameT = nw.to_native(
-        joined.join(beside(words, grid), on=["aspect", "judgement"], how="left")
-    )
+    native: IntoFrameT = nw.to_native(joined.join(beside(words, grid), on=["part", "judgement"], how="left"))
     return native
 
 
@@ -186,8 +254,9 @@ def capped(judgements: IntoFrameT, key_figures: IntoFrameT, caps: Sequence[Cap])
     """Apply key thresholds.
 
     Args:
-        judgements: one row per (`organisation`, `service`, `aspect`) with `level` (null stays null).
-        key_figures: one row per (`organisation`, `indicator`) with `value` and `denominator`; same engine.
+        judgements: one row per (thing rated, `part`) with `level` (null stays null).
+        key_figures: one row per (thing rated, `indicator`) with `value` and `denominator`; same engine. Where
+            `judgements` have a `case` and these have none, they hold in every case.
         caps: the thresholds in force.
 
     Returns:
@@ -197,8 +266,9 @@ def capped(judgements: IntoFrameT, key_figures: IntoFrameT, caps: Sequence[Cap])
         Where several bind, the lowest level counts; of equal ones, the indicator first in the alphabet.
     """
     frame: Frame = as_frame(judgements)
-    figures: Frame = as_frame(key_figures).select("organisation", "indicator", "value", "denominator")
-    key = ["organisation", "service", "aspect"]
+    figures: Frame = as_frame(key_figures)
+    key = [*entity(figures), "part"]
+    figures = figures.select(*entity(figures), "indicator", "value", "denominator")
     table = beside(_cap_table(caps), frame)
     tested = figures.filter(~nw.col("value").is_null()).join(table, on="indicator", how="inner")
     figure, threshold = micro(nw.col("value")), nw.col("threshold_micro")
@@ -240,13 +310,41 @@ def capped(judgements: IntoFrameT, key_figures: IntoFrameT, caps: Sequence[Cap])
     return native
 
 
+def capped_by_parts(judgements: IntoFrameT, caps: Sequence[PartCap]) -> IntoFrameT:
+    """Apply the caps that one part puts on another.
+
+    Args:
+        judgements: what `capped` gives.
+        caps: in an order in which no part caps another before it is capped itself (method files are put in
+            it on loading).
+
+    Returns:
+        `judgements` with `level` after these caps too; of one that bound, `capped_by` names the part that
+        caps, and `cap_value` and `cap_threshold` are null.
+    """
+    frame: Frame = as_frame(judgements)
+    key = entity(frame)
+    for cap in caps:
+        low = (nw.col("part") == cap.when_part) & (nw.col("level") <= cap.when_level)
+        failing = frame.filter(low).select(*key, failing=nw.col("part"))
+        frame = frame.join(failing, on=key, how="left")
+        binds = (nw.col("part") == cap.part) & ~nw.col("failing").is_null() & (nw.col("level") > cap.level)
+        frame = frame.with_columns(binds=nw.when(binds).then(nw.lit(True)).otherwise(nw.lit(False)))
+        frame = frame.with_columns(
+            level=nw.when(nw.col("binds")).then(nw.lit(cap.level)).otherwise(nw.col("level")).cast(nw.Int64),
+            capped_by=nw.when(nw.col("binds")).then(nw.col("failing")).otherwise(nw.col("capped_by")),
+            **{name: nw.when(~nw.col("binds")).then(nw.col(name)) for name in ("cap_value", "cap_threshold")},
+        ).drop("binds", "failing")
+    native: IntoFrameT = nw.to_native(frame)
+    return native
+
+
 def _cap_table(caps: Sequence[Cap]) -> pl.DataFrame:
     """Thresholds as a table, `threshold_micro` in whole millionths."""
     rows: list[dict[str, Any]] = [
         {
             "indicator": cap.indicator,
-            "service": cap.service,
-            "aspect": cap.aspect,
+            "part": cap.part,
             "operator": cap.operator,
             "threshold": cap.threshold,
             "threshold_micro": micro_of(cap.threshold),
@@ -257,8 +355,7 @@ def _cap_table(caps: Sequence[Cap]) -> pl.DataFrame:
     ]
     schema = {
         "indicator": pl.String,
-        "service": pl.String,
-        "aspect": pl.String,
+        "part": pl.String,
         "operator": pl.String,
         "threshold": pl.Float64,
         "threshold_micro": pl.Int64,

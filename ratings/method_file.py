@@ -1,40 +1,29 @@
-"""Method file: the TOML form of a rating method, read strictly.
+"""Method file: the TOML form of a rating method, read strictly and proved.
 
-Here: every table of the file becomes a value; what is unknown, missing, out of order, or contradicts the
-    catalogue is refused, naming file, table and key.
-Not here: what the values mean when applied (bands.py, judgements.py, stars.py); finding the file
-    (methods.py).
+Here: a file becomes a method; what is out of order, contradicts the catalogue, or leaves a case without one
+    outcome is refused, naming file, table and key.
+Not here: which keys there are (method_form.py); the star table (method_stars.py); what the values mean when
+    applied (bands.py, judgements.py, stars.py); finding the file (methods.py).
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Sequence
 from datetime import date
 from importlib.resources.abc import Traversable
 from itertools import pairwise
-from typing import Literal, cast
 
-from ratings.bands import Banding, Periods
+from ratings.bands import Adjustment, Alternative, Banding, Periods
 from ratings.catalogue import Catalogue
 from ratings.errors import MethodError
-from ratings.judgements import SCALE, Cap, JudgementRules, LevelRule
-from ratings.methods import Method, Status, load_method
-from ratings.stars import (
-    ASPECTS,
-    PART_NAMES,
-    SERVICES,
-    STAR_WORDS,
-    Levels,
-    StarRule,
-    StarTable,
-    expand,
-    prove,
-)
-from ratings.toml_table import Table
+from ratings.judgements import SCALE, Cap, JudgementRules, Part, PartCap, PartRule
+from ratings.method_form import BandingForm, MethodForm, PartForm, read_form
+from ratings.method_place import Place, level_of
+from ratings.method_stars import read_stars
+from ratings.methods import Method
+from ratings.stars import MOST_COMBINATIONS, Parts
 
 
 def read_method(folder: Traversable, name: str, catalogue: Catalogue) -> Method:
@@ -53,321 +42,385 @@ def read_method(folder: Traversable, name: str, catalogue: Catalogue) -> Method:
     """
     raw = (folder / name).read_bytes()
     try:
-        top = Table(name, "", tomllib.loads(raw.decode("utf-8")))
+        content = tomllib.loads(raw.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise MethodError(f"cannot be read as TOML: {fault}", file=name) from fault
-    digest = hashlib.sha256(raw)
-    identity = top.text("id")
-    if f"{identity}.toml" != name:
-        raise top.error("id", f"{identity!r} is not the name of the file", f"name the file {identity}.toml")
-    start, end = top.day("effective_from"), top.day("effective_to", None)
-    assert start is not None
-    if end is not None and end < start:
-        raise top.error("effective_to", f"{end} is before effective_from, {start}")
-    scope = top.table("scope")
-    prefixes, core = scope.texts("prefixes"), bool(scope.take("core", bool))
-    scope.done()
-    codes = {c for c, i in catalogue.indicators.items() if c.startswith(prefixes) and (i.core or not core)}
+    form, top = read_form(content, name), Place(name)
+    if f"{form.id}.toml" != name:
+        raise top.error("id", f"{form.id!r} is not the name of the file", f"name the file {form.id}.toml")
+    if form.effective_to is not None and form.effective_to < form.effective_from:
+        raise top.error(
+            "effective_to", f"{form.effective_to} is before effective_from, {form.effective_from}"
+        )
+    codes = {
+        code
+        for code, i in catalogue.indicators.items()
+        if code.startswith(tuple(form.scope.prefixes)) and (i.core or not form.scope.core)
+    }
     if not codes:
-        raise scope.error("prefixes", "no indicator of the catalogue is in this scope")
-    scales = _scales(top.table("scales", {}))
-    bandings = _bandings(top.tables("bandings"), codes)
-    judgements = _judgements(top.table("judgements", {}), scales, bandings, catalogue)
-    tables, default, referred = _stars(top.table("stars", {}), scales, folder, catalogue)
-    for extra in referred:
-        digest.update(extra)
-    method = Method(
-        id=identity,
-        version=top.text("version"),
-        title=top.text("title"),
-        status=cast("Status", top.choice("status", ("official", "reconstructed", "illustrative"))),
-        effective_from=start,
-        effective_to=end,
-        population=top.texts("population"),
-        sources=top.texts("sources"),
-        notes=top.text("notes", ""),
-        prefixes=prefixes,
-        core=core,
-        periods=_periods(top.table("periods")),
+        raise top.within("scope").error("prefixes", "no indicator of the catalogue is in this scope")
+    bandings = _bandings(form.bandings, codes, catalogue, top)
+    parts = _parts(form, bandings, codes, catalogue, top)
+    tables, default, referred = read_stars(form.stars, parts, folder, top)
+    return Method(
+        id=form.id,
+        version=form.version,
+        title=form.title,
+        status=form.status,
+        effective_from=form.effective_from,
+        effective_to=form.effective_to,
+        population=tuple(form.population),
+        sources=tuple(form.sources),
+        notes=form.notes.strip(),
+        prefixes=tuple(form.scope.prefixes),
+        core=form.scope.core,
+        periods=_periods(form, top.within("periods")),
         bandings=bandings,
-        scales=scales,
-        judgements=judgements,
-        caps=_caps(top.tables("caps"), scales, (start, end), codes, catalogue),
+        adjustments=_adjustments(form, codes, top),
+        alternatives=_alternatives(form, codes, top),
+        parts=parts,
+        judgements=_judgements(form, top.within("judgements")),
+        caps=_caps(form, parts, codes, catalogue, top),
+        part_caps=_part_caps(form, parts, top),
         tables=tables,
         default_option=default,
         file=name,
-        sha256=digest.hexdigest(),
+        sha256=hashlib.sha256(b"".join([raw, *referred])).hexdigest(),
     )
-    top.done()
-    if tables and judgements is None:
-        raise top.error("stars", "there are stars but no judgements to make them of")
-    return method
 
 
-def _periods(table: Table) -> Periods:
-    periods = Periods(
-        minimum=table.take("minimum", int), kept=table.take("kept", int), history=table.take("history", int)
-    )
+def _periods(form: MethodForm, place: Place) -> Periods:
+    periods = form.periods
     if not (1 <= periods.kept <= periods.history and periods.minimum >= 1):
-        raise table.error("kept", "must be at least 1 and at most history; minimum at least 1")
-    table.done()
-    return periods
+        raise place.error("kept", "must be at least 1 and at most history; minimum at least 1")
+    return Periods(periods.minimum, periods.kept, periods.history, periods.inherited)
 
 
-def _scales(table: Table) -> dict[str, tuple[str, ...]]:
-    scales = {aspect: table.texts(aspect) for aspect in ASPECTS if aspect in table.content}
-    table.done()
-    for aspect, words in scales.items():
-        if len(words) < 2:
-            raise table.error(aspect, "a scale needs at least two words, worst first")
-    return scales
-
-
-def _bandings(tables: list[Table], codes: set[str]) -> tuple[Banding, ...]:
-    bandings: list[Banding] = []
-    named: dict[str, int] = {}
-    for number, table in enumerate(tables, start=1):
-        banding = Banding(
-            kind=cast("Literal['quantiles', 'edges']", table.choice("kind", ("quantiles", "edges"))),
-            labels=table.texts("labels"),
-            boundary=cast("Literal['lower', 'better']", table.choice("boundary", ("lower", "better"))),
-            edges=tuple(float(edge) for edge in table.numbers("edges", (int, float), [])),
-            indicators=table.texts("indicators", []),
-        )
-        if len(banding.labels) < 2:
-            raise table.error("labels", "at least two bands are needed, worst first")
-        expected = len(banding.labels) - 1 if banding.kind == "edges" else 0
-        if len(banding.edges) != expected:
-            raise table.error("edges", f"{len(banding.edges)} given, {expected} needed for these labels")
-        for low, high in pairwise(banding.edges):
-            if low >= high:
-                raise table.error("edges", f"{low:g} stands before {high:g}", "put them in ascending order")
-        for code in banding.indicators or ("*",):
-            if code in named:
-                raise table.error("indicators", f"{code!r} already has bands in [bandings {named[code]}]")
+def _bandings(
+    forms: Sequence[BandingForm], codes: set[str], catalogue: Catalogue, top: Place
+) -> tuple[Banding, ...]:
+    known_regions = {o.region for o in catalogue.organisations.values() if o.region}
+    named: dict[tuple[str, str], int] = {}
+    for number, form in enumerate(forms):
+        place = top.within("bandings", number)
+        if len(form.labels) < 2:
+            raise place.error("labels", "at least two bands are needed, worst first")
+        _edges(form, place)
+        for region in form.regions:
+            if region not in known_regions:
+                raise place.error("regions", f"{region!r} is not a region of the catalogue")
+        for code in form.indicators or ["*"]:
             if code != "*" and code not in codes:
-                raise table.error("indicators", f"{code!r} is not an indicator in this method's scope")
-            named[code] = number
-        table.done()
-        bandings.append(banding)
-    if len({len(banding.labels) for banding in bandings}) > 1:
-        raise tables[0].error("labels", "all bandings of a method must have the same number of bands")
-    return tuple(bandings)
-
-
-def _judgements(
-    table: Table, scales: Mapping[str, tuple[str, ...]], bandings: tuple[Banding, ...], catalogue: Catalogue
-) -> JudgementRules | None:
-    if not table.content:
-        return None
-    if set(scales) != set(ASPECTS):
-        raise table.error("basis", "judgements need a scale for serving and for prospects")
-    basis = cast("Literal['recorded', 'computed']", table.choice("basis", ("recorded", "computed")))
-    if basis == "recorded":
-        rounds = table.table("rounds")
-        days = {name: rounds.day(name) for name in list(rounds.content)}
-        table.done()
-        return JudgementRules(
-            basis=basis,
-            rounds={name: day for name, day in days.items() if day is not None},
-            services={service: (service,) for service in SERVICES},
-            aspects={},
-            missing="left_out",
+                raise place.error("indicators", f"{code!r} is not an indicator in this method's scope")
+            for region in form.regions or ["*"]:
+                if (code, region) in named:
+                    first = named[code, region]
+                    raise place.error("indicators", f"{code!r} already has bands in [bandings {first}]")
+                named[code, region] = number + 1
+    for (code, _), number in named.items():
+        if (code, "*") not in named:
+            raise top.within("bandings", number - 1).error(
+                "regions", f"{code!r} has no bands outside these regions", "add a banding without regions"
+            )
+    if len({len(form.labels) for form in forms}) > 1:
+        raise top.within("bandings", 0).error(
+            "labels", "all bandings of a method must have the same number of bands"
         )
-    if not bandings:
-        raise table.error("basis", "computed judgements need bands")
-    best = len(bandings[0].labels)
-    services = table.table("services")
-    members = {service: services.texts(service) for service in SERVICES}
-    services.done()
+    return tuple(
+        Banding(
+            kind=form.kind,
+            labels=tuple(form.labels),
+            boundary=form.boundary,
+            edges=tuple(form.edges),
+            stretches=tuple(form.bands),
+            frozen_period=form.frozen_period,
+            indicators=tuple(form.indicators),
+            regions=tuple(form.regions),
+            source=form.source,
+        )
+        for form in forms
+    )
+
+
+def _edges(form: BandingForm, place: Place) -> None:
+    """Edges are as many as needed, in order, of known origin; every band can be reached."""
+    bands = len(form.labels)
+    if form.kind == "two_sided":
+        if len(form.bands) != len(form.edges) + 1 or not form.edges:
+            raise place.error(
+                "bands", f"{len(form.bands)} given, {len(form.edges) + 1} needed for these edges"
+            )
+        for number in range(1, bands + 1):
+            if number not in form.bands:
+                raise place.error("bands", f"no figure reaches band {number}, {form.labels[number - 1]!r}")
+        for number in form.bands:
+            if not 1 <= number <= bands:
+                raise place.error("bands", f"there is no band {number}, only 1 to {bands}")
+        for one, other in pairwise(form.bands):
+            if one == other:
+                raise place.error("bands", f"band {one} stands on both sides of an edge that parts nothing")
+    else:
+        if form.bands:
+            raise place.error("bands", "only two_sided bands are given stretch by stretch")
+        expected = bands - 1 if form.kind == "edges" else 0
+        if len(form.edges) != expected:
+            raise place.error("edges", f"{len(form.edges)} given, {expected} needed for these labels")
+    for low, high in pairwise(form.edges):
+        if low >= high:
+            raise place.error("edges", f"{low:g} stands before {high:g}", "put them in ascending order")
+    if form.edges and not form.source.strip():
+        raise place.error("source", "is missing: edges need to say where they come from")
+    if (form.relative == "frozen") != bool(form.frozen_period):
+        raise place.error("frozen_period", "relative = 'frozen' and frozen_period belong together")
+    if form.frozen_period and form.kind != "quantiles":
+        raise place.error("frozen_period", "only the edges of quantiles can be frozen; others never move")
+
+
+def _adjustments(form: MethodForm, codes: set[str], top: Place) -> tuple[Adjustment, ...]:
+    for number, one in enumerate(form.adjustments):
+        place = top.within("adjustments", number)
+        _known(one.indicator, "indicator", codes, place)
+        if one.multiply <= 0:
+            raise place.error("multiply", f"{one.multiply:g} would turn the figures round")
+        if one.multiply == 1 and one.add == 0:
+            raise place.error("add", "nothing is adjusted")
+        _within(one.effective_from, one.effective_to, form, place)
+    return tuple(
+        Adjustment(one.indicator, one.add, one.multiply, one.effective_from, one.effective_to, one.rationale)
+        for one in form.adjustments
+    )
+
+
+def _alternatives(form: MethodForm, codes: set[str], top: Place) -> tuple[Alternative, ...]:
+    edges: dict[str, list[str]] = {}
+    for number, one in enumerate(form.alternatives):
+        place = top.within("alternatives", number)
+        _known(one.indicator, "indicator", codes, place)
+        _known(one.alternative, "alternative", codes, place)
+        if not form.bandings:
+            raise place.error("indicator", "there are no bands of which the better could be kept")
+        edges.setdefault(one.indicator, []).append(one.alternative)
+        if one.indicator in edges.get(one.alternative, []) or one.indicator == one.alternative:
+            raise place.error(
+                "alternative", f"a cycle: {one.indicator} and {one.alternative} stand for each other"
+            )
+        if one.alternative in edges or any(one.indicator in others for others in edges.values()):
+            raise place.error("alternative", "an indicator that stands in for another cannot have a stand-in")
+    return tuple(
+        Alternative(one.indicator, one.alternative, one.when_missing, one.rationale)
+        for one in form.alternatives
+    )
+
+
+def _parts(
+    form: MethodForm, bandings: tuple[Banding, ...], codes: set[str], catalogue: Catalogue, top: Place
+) -> Parts:
+    for aspect, words in form.scales.items():
+        if len(words) < 2:
+            raise top.within("scales").error(aspect, "a scale needs at least two words, worst first")
+    if bool(form.parts) != (form.judgements is not None):
+        raise top.error("parts", "parts and [judgements] belong together")
+    best = len(bandings[0].labels) if bandings else 0
+    parts = []
+    seen: dict[tuple[str, str], str] = {}
+    combinations = 1
+    for number, one in enumerate(form.parts):
+        place = top.within("parts", number)
+        if one.aspect not in form.scales:
+            raise place.error("aspect", f"{one.aspect!r} is not one of {', '.join(form.scales)}")
+        if one.name in seen.values():
+            raise place.error("name", f"{one.name!r} is there twice")
+        if (one.service, one.aspect) in seen:
+            raise place.error(
+                "aspect", f"{seen[one.service, one.aspect]} already has this service and aspect"
+            )
+        seen[one.service, one.aspect] = one.name
+        combinations *= len(form.scales[one.aspect])
+        if combinations > MOST_COMBINATIONS:
+            raise place.error("name", f"more than {MOST_COMBINATIONS:,} combinations cannot be proved")
+        computed = form.judgements is not None and form.judgements.basis == "computed"
+        if computed and not bandings:
+            raise top.within("judgements").error("basis", "computed judgements need bands")
+        levels = len(form.scales[one.aspect])
+        rule = _rule(one, best, levels, codes, catalogue, place) if computed else None
+        if not computed and one.measure is not None:
+            raise place.error("measure", "a recorded judgement is not computed from bands")
+        parts.append(Part(one.name, one.title, one.service, one.aspect, rule))
+    for aspect in form.scales:
+        if aspect not in {part.aspect for part in parts}:
+            raise top.within("scales").error(aspect, "no part has this aspect")
+    _services_once(form, top)
+    return Parts(tuple(parts), {aspect: tuple(words) for aspect, words in form.scales.items()})
+
+
+def _services_once(form: MethodForm, top: Place) -> None:
+    """A service of the catalogue belongs to one service of the method."""
+    owner: dict[str, str] = {}
+    for number, one in enumerate(form.parts):
+        for member in one.services:
+            if owner.setdefault(member, one.service) != one.service:
+                raise top.within("parts", number).error(
+                    "services", f"{member!r} is listed twice, for {owner[member]} and for {one.service}"
+                )
+
+
+def _rule(
+    one: PartForm, best: int, levels: int, codes: set[str], catalogue: Catalogue, place: Place
+) -> PartRule:
+    if one.measure is None:
+        raise place.error("measure", "is missing: judgements are computed")
+    points = tuple(one.points) or tuple(range(1, best + 1))
+    if len(points) != best:
+        raise place.error("points", f"{len(points)} given, {best} needed for the bands")
+    for low, high in pairwise(points):
+        if low > high:
+            raise place.error("points", f"{low} stands before {high}: a better band would be worth less")
     known = {indicator.service for indicator in catalogue.indicators.values()}
-    listed = [member for service in SERVICES for member in members[service]]
-    for member in listed:
-        if listed.count(member) > 1 or member not in known:
-            problem = "is listed twice" if listed.count(member) > 1 else "is not a service of the catalogue"
-            raise services.error("children/adults", f"{member!r} {problem}")
-    aspects = {}
-    for aspect, least in (("serving", SCALE), ("prospects", (1 - best) * SCALE)):
-        rule = table.table(aspect)
-        level = LevelRule(
-            cuts=rule.numbers("cuts", int),
-            minimum_inputs=rule.take("minimum_inputs", int),
-            held_at_best=rule.take("held_at_best", int, 0),
+    for member in one.services:
+        if member not in known:
+            raise place.error("services", f"{member!r} is not a service of the catalogue")
+    if bool(one.services) == bool(one.weights):
+        raise place.error("services", "name either services or weights")
+    for code, weight in one.weights.items():
+        _known(code, f"weights.{code}", codes, place)
+        if weight < 1:
+            raise place.error(f"weights.{code}", f"{weight} is not a weight; it must be at least 1")
+    spread = points[-1] - points[0]
+    least, most = (
+        (points[0] * SCALE, points[-1] * SCALE)
+        if one.measure == "band"
+        else (-spread * SCALE, spread * SCALE)
+    )
+    if len(one.cuts) != levels - 1:
+        raise place.error("cuts", f"{len(one.cuts)} given, {levels - 1} needed for the scale")
+    for low, high in pairwise((least, *one.cuts, most + 1)):
+        if low >= high:
+            raise place.error("cuts", f"{low} stands before {high}: a level that no mean reaches")
+    for cut in one.cuts:
+        if cut % one.rounded_to:
+            raise place.error("cuts", f"{cut} is not among the means, rounded to {one.rounded_to}")
+    if one.minimum_inputs < 1 or not 0 <= one.held_at_best <= SCALE * spread:
+        raise place.error(
+            "minimum_inputs", "must be at least 1, and held_at_best no fall and no more than a rise"
         )
-        most = best * SCALE if aspect == "serving" else (best - 1) * SCALE
-        if len(level.cuts) != len(scales[aspect]) - 1:
-            raise rule.error(
-                "cuts", f"{len(level.cuts)} given, {len(scales[aspect]) - 1} needed for the scale"
-            )
-        for low, high in pairwise((least, *level.cuts, most + 1)):
-            if low >= high:
-                raise rule.error("cuts", f"{low} stands before {high}: a level that no mean reaches")
-        if level.minimum_inputs < 1 or not 0 <= level.held_at_best <= SCALE * (best - 1):
-            raise rule.error(
-                "minimum_inputs", "must be at least 1, and held_at_best no fall and no more than a rise"
-            )
-        rule.done()
-        aspects[aspect] = level
-    missing = cast("Literal['left_out', 'worst_band']", table.choice("missing", ("left_out", "worst_band")))
-    table.done()
-    return JudgementRules(basis=basis, rounds={}, services=members, aspects=aspects, missing=missing)
+    if one.weights and one.minimum_inputs > len(one.weights):
+        raise place.error(
+            "minimum_inputs", f"{one.minimum_inputs} of {len(one.weights)} indicators is never met"
+        )
+    return PartRule(
+        measure=one.measure,
+        cuts=tuple(one.cuts),
+        minimum_inputs=one.minimum_inputs,
+        missing=one.missing,
+        points=points,
+        services=tuple(one.services),
+        weights=dict(one.weights) or None,
+        held_at_best=one.held_at_best,
+        rounding=one.rounding,
+        rounded_to=one.rounded_to,
+    )
+
+
+def _judgements(form: MethodForm, place: Place) -> JudgementRules | None:
+    if form.judgements is None:
+        return None
+    rounds = dict(form.judgements.rounds)
+    if (form.judgements.basis == "recorded") != bool(rounds):
+        raise place.error("rounds", "recorded judgements have rounds, computed ones have none")
+    for (one, earlier), (other, later) in pairwise(rounds.items()):
+        if earlier >= later:
+            raise place.error(f"rounds.{other}", f"{later} is not after round {one}, {earlier}")
+    for name, day in rounds.items():
+        if day < form.effective_from or (form.effective_to is not None and day > form.effective_to):
+            raise place.error(f"rounds.{name}", f"{day} is not a day on which the method is in force")
+    return JudgementRules(basis=form.judgements.basis, rounds=rounds)
 
 
 def _caps(
-    tables: list[Table],
-    scales: Mapping[str, tuple[str, ...]],
-    force: tuple[date, date | None],
-    codes: set[str],
-    catalogue: Catalogue,
+    form: MethodForm, parts: Parts, codes: set[str], catalogue: Catalogue, top: Place
 ) -> tuple[Cap, ...]:
     caps: list[Cap] = []
-    for table in tables:
-        aspect = table.choice("aspect", tuple(scales))
-        word = table.choice("at_most", scales[aspect])
+    for number, one in enumerate(form.caps):
+        place = top.within("caps", number)
+        level = level_of(one.part, one.at_most, parts, place)
+        if level == len(parts.scale(one.part)) - 1:
+            raise place.error(
+                "at_most", f"{one.at_most!r} is the best judgement there is, so nothing is capped"
+            )
         cap = Cap(
-            indicator=table.text("indicator"),
-            in_catalogue=bool(table.take("in_catalogue", bool, True)),
-            service=table.choice("service", SERVICES),
-            aspect=aspect,
-            operator=cast("Literal['>', '<']", table.choice("fails", (">", "<"))),
-            threshold=float(table.take("threshold", (int, float))),
-            level=scales[aspect].index(word),
-            effective_from=table.day("effective_from", None),
-            effective_to=table.day("effective_to", None),
-            exempt_below=table.take("exempt_below_denominator", int, None),
-            rationale=table.text("rationale"),
-            source=table.text("source", ""),
+            indicator=one.indicator,
+            in_catalogue=one.in_catalogue,
+            part=one.part,
+            operator=one.fails,
+            threshold=one.threshold,
+            level=level,
+            effective_from=one.effective_from,
+            effective_to=one.effective_to,
+            exempt_below=one.exempt_below_denominator,
+            rationale=one.rationale,
+            source=one.source,
         )
-        table.done()
-        if cap.level == len(scales[aspect]) - 1:
-            raise table.error("at_most", f"{word!r} is the best judgement there is, so nothing is capped")
-        indicator = catalogue.indicators.get(cap.indicator)
         if cap.in_catalogue != (cap.indicator in codes):
             problem = (
                 "is not an indicator in this method's scope"
                 if cap.in_catalogue
                 else "is in the catalogue after all"
             )
-            raise table.error("indicator", f"{cap.indicator!r} {problem}")
+            raise place.error("indicator", f"{cap.indicator!r} {problem}")
+        indicator = catalogue.indicators.get(cap.indicator)
         worse = {"lower": ">", "higher": "<"}.get(indicator.polarity if indicator else "")
         if worse is not None and cap.operator != worse:
-            raise table.error("fails", f"{cap.operator!r} would fail the better figures of {cap.indicator}")
-        first = cap.effective_from or force[0]
-        last = cap.effective_to or force[1] or date.max
-        if not force[0] <= first <= last <= (force[1] or date.max):
-            raise table.error("effective_from", f"{first} to {last} is not a time within that of the method")
+            raise place.error("fails", f"{cap.operator!r} would fail the better figures of {cap.indicator}")
+        first, last = _within(cap.effective_from, cap.effective_to, form, place)
         for other in caps:
-            same = (other.indicator, other.service, other.aspect, other.level)
-            overlap = (other.effective_from or force[0]) <= last and first <= (
-                other.effective_to or force[1] or date.max
-            )
-            if same == (cap.indicator, cap.service, cap.aspect, cap.level) and overlap:
-                raise table.error(
+            same = (other.indicator, other.part, other.level) == (cap.indicator, cap.part, cap.level)
+            begins = other.effective_from or form.effective_from
+            ends = other.effective_to or form.effective_to or date.max
+            if same and begins <= last and first <= ends:
+                raise place.error(
                     "indicator", f"{cap.indicator!r} has two thresholds for one cap at one time"
                 )
         caps.append(cap)
     return tuple(caps)
 
 
-def _stars(
-    table: Table, scales: Mapping[str, tuple[str, ...]], folder: Traversable, catalogue: Catalogue
-) -> tuple[dict[str, StarTable], str, list[bytes]]:
-    """Star tables by option, the default option, and the bytes of other files that they rest on."""
-    if not table.content:
-        return {}, "", []
-    if "from_method" in table.content:
-        other = load_method(table.text("from_method"))
-        option = table.text("option")
-        table.done()
-        if other.scales != scales:
-            raise table.error("from_method", f"{other.id} has other scales than this method")
-        return {option: other.table(option)}, option, [other.sha256.encode()]
-    observed: dict[Levels, int] = {}
-    for row in table.tables("observed"):
-        levels = tuple(
-            scales[n.split("_")[1]].index(row.choice(n, scales[n.split("_")[1]])) for n in PART_NAMES
-        )
-        if levels in observed:
-            raise row.error("children_serving", "this combination was given before")
-        observed[levels] = _star(row)
-        row.text("councils"), row.text("source")
-        row.done()
-    default = table.text("default")
-    options = table.table("tables")
-    tables: dict[str, StarTable] = {}
-    referred: list[bytes] = []
-    for name in list(options.content):
-        one = options.table(name)
-        title = one.text("title")
-        if "csv" in one.content:
-            written = one.text("csv")
-            if not (folder / written).is_file():
-                raise one.error("csv", f"there is no file {written!r} beside the method")
-            raw = (folder / written).read_bytes()
-            referred.append(raw)
-            tables[name] = _cells(raw, scales, observed, name, title, table.file)
-        else:
-            rules = [_rule(row, scales) for row in one.tables("rules")]
-            tables[name] = expand(rules, scales, observed, option=name, title=title, file=table.file)
-        one.done()
-    if default not in tables:
-        raise table.error("default", f"there is no table {default!r}")
-    table.done()
-    return tables, default, referred
+def _part_caps(form: MethodForm, parts: Parts, top: Place) -> tuple[PartCap, ...]:
+    """Caps of parts on parts, each after those that cap the part it looks at."""
+    caps = []
+    for number, one in enumerate(form.part_caps):
+        place = top.within("part_caps", number)
+        level = level_of(one.part, one.at_most, parts, place)
+        when = level_of(one.when_part, one.when_at_most, parts, place, "when_part", "when_at_most")
+        if level == len(parts.scale(one.part)) - 1:
+            raise place.error(
+                "at_most", f"{one.at_most!r} is the best judgement there is, so nothing is capped"
+            )
+        caps.append(PartCap(one.part, level, one.when_part, when, one.rationale, one.source))
+    ordered: list[PartCap] = []
+    waiting = list(caps)
+    while waiting:
+        free = [cap for cap in waiting if cap.when_part not in {other.part for other in waiting}]
+        if not free:
+            chain = " -> ".join([cap.when_part for cap in waiting] + [waiting[0].when_part])
+            raise top.within("part_caps", caps.index(waiting[0])).error(
+                "when_part", f"a cycle: {chain}", "let no part cap what caps it"
+            )
+        ordered += free
+        waiting = [cap for cap in waiting if cap not in free]
+    return tuple(ordered)
 
 
-def _star(row: Table) -> int:
-    star = int(row.take("stars", int))
-    if not 0 <= star < len(STAR_WORDS):
-        raise row.error("stars", f"{star} is not a star from 0 to {len(STAR_WORDS) - 1}")
-    return star
+def _known(code: str, key: str, codes: set[str], place: Place) -> None:
+    if code not in codes:
+        raise place.error(key, f"{code!r} is not an indicator in this method's scope")
 
 
-def _rule(row: Table, scales: Mapping[str, tuple[str, ...]]) -> StarRule:
-    conditions: dict[str, dict[str, int]] = {}
-    for key in ("any_at_most", "any_at_least", "all_at_least"):
-        words = row.table(key, {})
-        conditions[key] = {
-            a: scales[a].index(words.choice(a, scales[a])) for a in ASPECTS if a in words.content
-        }
-        words.done()
-    weights = row.table("points", {})
-    points = {aspect: int(weights.take(aspect, int)) for aspect in ASPECTS if aspect in weights.content}
-    weights.done()
-    rule = StarRule(
-        stars=_star(row),
-        says=row.text("says"),
-        any_at_most=conditions["any_at_most"],
-        any_at_least=conditions["any_at_least"],
-        all_at_least=conditions["all_at_least"],
-        points_at_least=row.take("points_at_least", int, None),
-        points=points,
-    )
-    if (rule.points_at_least is None) != (not points):
-        raise row.error("points", "points and points_at_least belong together")
-    row.done()
-    return rule
-
-
-def _cells(
-    raw: bytes,
-    scales: Mapping[str, tuple[str, ...]],
-    observed: Mapping[Levels, int],
-    option: str,
-    title: str,
-    file: str,
-) -> StarTable:
-    """A star table written out row by row in a CSV: the four judgements and `stars`."""
-    stars: dict[Levels, int] = {}
-    for line, row in enumerate(csv.DictReader(io.StringIO(raw.decode("utf-8"))), start=2):
-        where = Table(file, f"stars.tables.{option} line {line}", row)
-        levels = tuple(
-            scales[n.split("_")[1]].index(where.choice(n, scales[n.split("_")[1]])) for n in PART_NAMES
-        )
-        if levels in stars:
-            raise where.error("children_serving", "this combination was given before")
-        word = where.choice("stars", tuple(str(star) for star in range(len(STAR_WORDS))))
-        stars[levels] = int(word)
-    says = {levels: f"{STAR_WORDS[star]} because the star table gives it" for levels, star in stars.items()}
-    failures = {levels for levels, star in stars.items() if star == 0}
-    return prove(stars, says, scales, observed, failures=failures, option=option, title=title, file=file)
+def _within(
+    effective_from: date | None, effective_to: date | None, form: MethodForm, place: Place
+) -> tuple[date, date]:
+    """First and last day, which lie within the method's own."""
+    first = effective_from or form.effective_from
+    last = effective_to or form.effective_to or date.max
+    if not form.effective_from <= first <= last <= (form.effective_to or date.max):
+        raise place.error("effective_from", f"{first} to {last} is not a time within that of the method")
+    return first, last

@@ -1,7 +1,18 @@
 """Methods: a rating method as data, loaded only when it proves itself.
 
 Here: what a method holds, where the shipped ones lie (`methods/*.toml`), loading one by id or path.
-Not here: reading and proving each table of the file (method_file.py); applying a method (rating.py).
+Not here: the form of the file (method_form.py), proving it (method_file.py), applying a method (rating.py).
+
+A method is a chain of steps, each a pure function of frames that is given the values below:
+
+    figures -> bands           bandings, adjustments, alternatives, periods   bands.bands
+    bands -> scores, levels    parts and `inputs`: what counts for what       judgements.part_scores
+    (recorded words -> levels                                                 judgements.as_recorded)
+    levels -> capped levels    caps, then part_caps                           capped, capped_by_parts
+    capped levels -> star      one table with a cell for every combination    stars.stars
+
+The steps after banding name the thing rated by `organisation` and, where a frame has it, `case`: with a row
+per organisation and case, all what-if cases are judged at once (rating.decide).
 """
 
 from __future__ import annotations
@@ -15,11 +26,13 @@ from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Literal
 
-from ratings.bands import Banding, Periods
+import polars as pl
+
+from ratings.bands import Adjustment, Alternative, Banding, Periods
 from ratings.catalogue import Catalogue, Indicator, load_catalogue
 from ratings.errors import MethodError, NotFoundError
-from ratings.judgements import Cap, JudgementRules
-from ratings.stars import StarTable
+from ratings.judgements import Cap, JudgementRules, Part, PartCap
+from ratings.stars import Parts, StarTable
 
 Status = Literal["official", "reconstructed", "illustrative"]
 
@@ -43,9 +56,12 @@ class Method:
         core: True where only core indicators are in its scope.
         periods: which periods count.
         bandings: how figures are cut; the one without indicators is for all the others.
-        scales: aspect -> words of its judgements, worst first; empty for a method without judgements.
+        adjustments: changes of figures before they are banded.
+        alternatives: indicators whose better band of two counts.
+        parts: the judgements and the words of their levels; none for a method of bands alone.
         judgements: where judgements come from; None for a method without judgements.
         caps: key thresholds.
+        part_caps: judgements that cap another, in an order in which each is settled before it caps.
         tables: option -> proven star table; empty for a method without an overall star.
         default_option: the table used when none is asked for.
         file: name of the file it was read from.
@@ -65,9 +81,12 @@ class Method:
     core: bool
     periods: Periods
     bandings: tuple[Banding, ...]
-    scales: Mapping[str, tuple[str, ...]]
+    adjustments: tuple[Adjustment, ...]
+    alternatives: tuple[Alternative, ...]
+    parts: Parts
     judgements: JudgementRules | None
     caps: tuple[Cap, ...]
+    part_caps: tuple[PartCap, ...]
     tables: Mapping[str, StarTable]
     default_option: str
     file: str
@@ -104,13 +123,55 @@ class Method:
         """Whether the method looks at this indicator."""
         return indicator.code.startswith(self.prefixes) and (indicator.core or not self.core)
 
+    def part(self, name: str) -> Part:
+        """One part by its name."""
+        return next(part for part in self.parts.all if part.name == name)
+
+    def inputs(self, catalogue: Catalogue) -> pl.DataFrame:
+        """Which indicators count for which part.
+
+        An indicator that its publisher does not let be compared, or that has no good end, counts for none,
+        except where a part names it with a weight.
+
+        Returns:
+            One row per (part, indicator): `part`, `service`, `aspect`, `indicator`, `weight`.
+        """
+        rows = [
+            (part.name, part.service, part.aspect, code, weight)
+            for part in self.parts.all
+            for code, weight in self._weights(part, catalogue).items()
+        ]
+        names = ("part", "service", "aspect", "indicator")
+        schema = dict.fromkeys(names, pl.String) | {"weight": pl.Int64}
+        return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def _weights(self, part: Part, catalogue: Catalogue) -> Mapping[str, int]:
+        if part.rule is None:
+            return {}
+        if part.rule.weights is not None:
+            return part.rule.weights
+        stand_ins = {one.alternative for one in self.alternatives}
+        return {
+            indicator.code: 1
+            for indicator in catalogue.indicators.values()
+            if self.in_scope(indicator)
+            and indicator.service in part.rule.services
+            and indicator.banded
+            and indicator.polarity != "none"
+            and indicator.code not in stand_ins
+        }
+
+    def in_force(self, day: date) -> bool:
+        """Whether this version is in force on a day."""
+        return self.effective_from <= day and (self.effective_to is None or day <= self.effective_to)
+
     def check_in_force(self, day: date) -> None:
         """Refuse a day on which this version is not in force.
 
         Raises:
             MethodError: naming the days on which it is.
         """
-        if day < self.effective_from or (self.effective_to is not None and day > self.effective_to):
+        if not self.in_force(day):
             until = self.effective_to or "today"
             raise MethodError(
                 f"{self.id} is not in force on {day}, only from {self.effective_from} to {until}",

@@ -1,33 +1,48 @@
 """Rating: one method applied to figures and judgements, from bands to stars with their reasons.
 
 Here: which steps a method has and in what order; the frames of bands, judgements and stars that a snapshot
-    holds; the comparison of computed stars with published ones.
-Not here: each step (bands.py, judgements.py, stars.py), the words (sentences.py), where figures come from
-    (warehouse).
+    holds.
+Not here: each step (bands.py, judgements.py, stars.py), the words (sentences.py), published ratings
+    (matching.py), where figures come from (warehouse).
+
+The numbers and the words are apart. `band_figures`, `judge` and `decide` give levels and stars as numbers
+only; `rate` runs them once for real and says why in sentences. To ask what would be if, take the bands of a
+rating, put others in their place under as many values of a column `case` as wanted, and call `judge` (or
+`decide`, with levels put in place): one call rates organisations x cases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import polars as pl
+from narwhals.typing import IntoFrameT
 
-from ratings.bands import bands
-from ratings.catalogue import Catalogue
+from ratings.bands import adjusted, bands, better_of_two
+from ratings.catalogue import Catalogue, Succession
 from ratings.errors import MethodError
-from ratings.judgements import as_recorded, capped, from_bands
+from ratings.judgements import as_recorded, capped, capped_by_parts, part_scores
 from ratings.methods import Method
-from ratings.sentences import band_reasons, judgement_rule, missing_judgements, star_rule
-from ratings.stars import ASPECTS, PART_NAMES, PARTS, stars
+from ratings.periods import period_bounds
+from ratings.sentences import (
+    band_reasons,
+    judgement_rule,
+    missing_judgements,
+    number_word,
+    star_rule,
+    stood_in_reason,
+)
+from ratings.stars import stars
 
 BANDS: Mapping[str, Any] = {
     "organisation": pl.String,
     "indicator": pl.String,
     "period": pl.String,
     "value": pl.Float64,
+    "denominator": pl.Float64,
     "band": pl.Int64,
     "band_label": pl.String,
     "band_reason": pl.String,
@@ -36,13 +51,16 @@ BANDS: Mapping[str, Any] = {
     "previous_period": pl.String,
     "previous_band": pl.Int64,
     "movement": pl.Int64,
+    "stood_in": pl.String,
 }
 JUDGEMENTS: Mapping[str, Any] = {
     "organisation": pl.String,
+    "part": pl.String,
     "service": pl.String,
     "aspect": pl.String,
     "judgement": pl.String,
     "level": pl.Int64,
+    "score": pl.Int64,
     "basis": pl.String,
     "computed_judgement": pl.String,
     "rule": pl.String,
@@ -60,7 +78,6 @@ STARS: Mapping[str, Any] = {
     "rating_status": pl.String,
     "rating_status_reason": pl.String,
     "rule": pl.String,
-    **dict.fromkeys(PART_NAMES, pl.String),
 }
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -71,7 +88,7 @@ class Rating:
 
     Attributes:
         bands: one row per (organisation, indicator), columns BANDS.
-        judgements: one row per (organisation, service, aspect), columns JUDGEMENTS; none without judgements.
+        judgements: one row per (organisation, part), columns JUDGEMENTS; none without judgements.
         stars: one row per organisation, columns STARS; none where the method has no overall star.
         round: the rating round of recorded judgements; None for computed ones, or where none is known.
     """
@@ -82,31 +99,57 @@ class Rating:
     round: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """Published stars against those that a method computes.
+def judge(
+    method: Method,
+    bands: IntoFrameT,
+    key_figures: IntoFrameT,
+    inputs: pl.DataFrame,
+    *,
+    day: date,
+    option: str | None = None,
+) -> tuple[IntoFrameT, IntoFrameT | None]:
+    """Bands of computed judgements -> judgements after caps -> stars, as numbers.
 
-    Attributes:
-        method: id of the method, with its option where it was asked for.
-        compared: published ratings that have all four judgements.
-        matched: those whose computed star is the published one.
-        mismatches: for each of the others: organisation, round, published, computed, the judgements, the
-            rule.
+    Args:
+        method: a method of computed judgements.
+        bands: one row per (thing rated, indicator): `organisation`, perhaps `case`, `indicator`, `band`,
+            `previous_band`.
+        key_figures: `organisation`, perhaps `case`, `indicator`, `value`, `denominator`; same engine.
+        inputs: which indicators count for which part (Method.inputs).
+        day: decides which caps are in force.
+        option: star table to use; by default the method's own choice.
+
+    Returns:
+        What `decide` gives.
     """
+    return decide(method, part_scores(bands, method.parts.all, inputs), key_figures, day=day, option=option)
 
-    method: str
-    compared: int
-    matched: int
-    mismatches: list[dict[str, Any]]
 
-    def as_dict(self) -> dict[str, Any]:
-        """The four attributes, for JSON."""
-        return {
-            "method": self.method,
-            "compared": self.compared,
-            "matched": self.matched,
-            "mismatches": self.mismatches,
-        }
+def decide(
+    method: Method,
+    judgements: IntoFrameT,
+    key_figures: IntoFrameT,
+    *,
+    day: date,
+    option: str | None = None,
+) -> tuple[IntoFrameT, IntoFrameT | None]:
+    """Levels before caps -> levels after caps -> stars, as numbers.
+
+    Args:
+        method: any method with judgements.
+        judgements: one row per (thing rated, part): `organisation`, perhaps `case`, `part`, `level`, and
+            whatever else shall be carried along.
+        key_figures: `organisation`, perhaps `case`, `indicator`, `value`, `denominator`; same engine.
+        day: decides which caps are in force.
+        option: star table to use; by default the method's own choice.
+
+    Returns:
+        Judgements with what the caps did to them (judgements.capped), and one row per thing rated with its
+        star (stars.stars); None for a method without stars.
+    """
+    after = capped(judgements, key_figures, [cap for cap in method.caps if cap.in_force(day)])
+    after = capped_by_parts(after, method.part_caps)
+    return after, stars(after, method.table(option)) if method.stars else None
 
 
 def rate(
@@ -143,7 +186,8 @@ def rate(
     Raises:
         MethodError: the method is not in force, does not cover the round, or has no such option.
     """
-    table = method.table(option) if method.stars or option else None
+    if method.stars or option:
+        method.table(option)
     day = (EPOCH + timedelta(microseconds=at_us)).date()
     known_round = None
     if method.recorded:
@@ -153,13 +197,19 @@ def rate(
     population = (
         organisations.filter(pl.col("kind").is_in(method.population)).select(organisation="id").unique()
     )
-    banded = _bands(method, figures, population, catalogue, day)
+    if method.periods.inherited:
+        figures = inherited(figures, catalogue.successions)
+    banded = band_figures(method, figures, population, catalogue, day=day)
     if method.judgements is None:
         return Rating(
             _frame(banded, BANDS), pl.DataFrame(schema=JUDGEMENTS), pl.DataFrame(schema=STARS), None
         )
-    judged = _judgements(method, banded, judgements, population, catalogue, known_round or "", day)
-    rated = overall(method, judged, known_round, option) if table else pl.DataFrame(schema=STARS)
+    before = _levels(method, banded, judgements, population, catalogue, known_round or "")
+    after, placed = decide(method, before, banded.filter("key"), day=day, option=option)
+    judged = _judgements(method, after, catalogue, known_round or "")
+    rated = pl.DataFrame(schema=STARS)
+    if placed is not None:
+        rated = _frame(_in_words(method, placed, judged, known_round), STARS)
     return Rating(_frame(banded, BANDS), _frame(judged, JUDGEMENTS), rated, known_round)
 
 
@@ -170,7 +220,7 @@ def overall(
 
     Args:
         method: a method with stars.
-        judgements: one row per (organisation, service, aspect): columns JUDGEMENTS.
+        judgements: one row per (organisation, part): columns JUDGEMENTS.
         round: the rating round of recorded judgements.
         option: star table to use; by default the method's own choice.
 
@@ -184,76 +234,42 @@ def overall(
     return _frame(_in_words(method, placed, judgements, round), STARS)
 
 
-def match_published(
-    method: Method,
-    published: pl.DataFrame,
-    judgements: pl.DataFrame,
-    figures_on: Callable[[date], pl.DataFrame],
-    organisations: pl.DataFrame,
-    catalogue: Catalogue,
-    *,
-    option: str | None = None,
-) -> Match:
-    """Compute the star of every published rating that has all four judgements, and compare.
+def inherited(figures: pl.DataFrame, successions: tuple[Succession, ...]) -> pl.DataFrame:
+    """Figures with those of an only predecessor as the successor's past.
+
+    What a merged organisation would have reported is not known, so nobody inherits from two.
 
     Args:
-        method: a method of recorded judgements with stars.
-        published: `organisation`, `round`, `stars`.
-        judgements: recorded judgements, as for `rate`.
-        figures_on: figures as they were known at the end of a day, as for `rate`.
-        organisations: the population, as for `rate`.
-        catalogue: the indicators.
-        option: star table to use.
+        figures: `organisation`, `indicator`, `period`, ...; the predecessors' among them.
+        successions: what became of whom.
 
     Returns:
-        How many were compared and matched, and each that did not. Ratings of rounds that the method does not
-        cover, or without a number of stars, are not compared.
-
-    Raises:
-        MethodError: the method computes its judgements, or has no stars.
+        `figures`, and for each successor a copy of its only predecessor's figures of periods that ended
+        before it began, where it has none of its own.
     """
-    if not method.recorded:
-        raise MethodError(f"{method.id} has no recorded judgements to match", file=method.file)
-    method.table(option)
-    compared, mismatches = 0, []
-    rounds = method.judgements.rounds if method.judgements else {}
-    for name in sorted(set(published["round"].drop_nulls()) & set(rounds)):
-        rating = rate(
-            method,
-            figures_on(rounds[name]),
-            judgements,
-            organisations,
-            catalogue,
-            at_us=0,
-            round=name,
-            option=option,
+    before: dict[str, set[Succession]] = {}
+    for one in successions:
+        if one.predecessor != one.successor:
+            before.setdefault(one.successor, set()).add(one)
+    only = [next(iter(ones)) for ones in before.values() if len(ones) == 1]
+    ends = {period: period_bounds(period)[1] for period in figures["period"].unique()}
+    parts = [figures]
+    for one in only:
+        theirs = figures.filter(pl.col("organisation") == one.predecessor).filter(
+            pl.col("period").replace_strict(ends, return_dtype=pl.Date) < one.date
         )
-        ours = rating.stars.filter(pl.col("rating_status") == "rated")
-        theirs = published.filter((pl.col("round") == name) & pl.col("stars").is_not_null())
-        both = theirs.select("organisation", published=pl.col("stars").cast(pl.Int64)).join(
-            ours, on="organisation"
-        )
-        compared += both.height
-        for row in (
-            both.filter(pl.col("published") != pl.col("star")).sort("organisation").iter_rows(named=True)
-        ):
-            mismatches.append(
-                {
-                    "organisation": row["organisation"],
-                    "round": name,
-                    "published": row["published"],
-                    "computed": row["star"],
-                    **{part: row[part] for part in PART_NAMES},
-                    "rule": row["rule"],
-                }
+        own = figures.filter(pl.col("organisation") == one.successor)
+        parts.append(
+            theirs.join(own, on=["indicator", "period"], how="anti").with_columns(
+                organisation=pl.lit(one.successor)
             )
-    named = f"{method.id} option {option}" if option else method.id
-    return Match(named, compared, compared - len(mismatches), mismatches)
+        )
+    return pl.concat(parts)
 
 
 def _frame(frame: pl.DataFrame, schema: Mapping[str, Any]) -> pl.DataFrame:
     """Only the columns of a schema, sorted by the key columns that it begins with."""
-    keys = [name for name in ("organisation", "indicator", "service", "aspect") if name in schema]
+    keys = [name for name in ("organisation", "indicator", "part") if name in schema]
     return frame.select(pl.col(name).cast(kind) for name, kind in schema.items()).sort(keys)
 
 
@@ -274,58 +290,77 @@ def _round(method: Method, judgements: pl.DataFrame, round: str | None, day: dat
 
 
 def _indicators(method: Method, catalogue: Catalogue, day: date) -> pl.DataFrame:
-    """The indicators in scope: service as rated, direction, banded or not, key or not, and which banding."""
-    services = method.judgements.services if method.judgements else {}
-    rated = {member: service for service, members in services.items() for member in members}
+    """The indicators in scope: direction, banded or not, key or not."""
     keys = {cap.indicator for cap in method.caps if cap.in_force(day)}
-    named = {code: number for number, banding in enumerate(method.bandings) for code in banding.indicators}
-    default = next((number for number, banding in enumerate(method.bandings) if not banding.indicators), None)
     rows = [
         {
             "indicator": indicator.code,
-            "service": rated.get(indicator.service, ""),
             "direction": indicator.polarity,
             "banded": indicator.banded,
             "key": indicator.code in keys,
-            "banding": named.get(indicator.code, default),
         }
         for indicator in catalogue.indicators.values()
         if method.in_scope(indicator)
     ]
-    schema = {
-        "indicator": pl.String,
-        "service": pl.String,
-        "direction": pl.String,
-        "banded": pl.Boolean,
-        "key": pl.Boolean,
-        "banding": pl.Int64,
-    }
+    schema = {"indicator": pl.String, "direction": pl.String, "banded": pl.Boolean, "key": pl.Boolean}
     return pl.DataFrame(rows, schema=schema)
 
 
-def _bands(
-    method: Method, figures: pl.DataFrame, population: pl.DataFrame, catalogue: Catalogue, day: date
+def band_figures(
+    method: Method, figures: pl.DataFrame, population: pl.DataFrame, catalogue: Catalogue, *, day: date
 ) -> pl.DataFrame:
-    """Bands of every indicator in scope; for a method without bands, the figures of its key indicators."""
+    """Bands of every indicator in scope; for a method without bands, the figures of its key indicators.
+
+    Args:
+        method: the method.
+        figures: as for `rate`.
+        population: column `organisation`.
+        catalogue: the indicators, and the region of each organisation.
+        day: decides which adjustments and key thresholds are in force.
+
+    Returns:
+        One row per (organisation, indicator): what bands.bands gives, with `key`, `band_label`,
+        `band_reason`, `stood_in`.
+    """
     indicators = _indicators(method, catalogue, day)
     figures = figures.join(population, on="organisation", how="semi")
     if not method.bandings:
         return _key_figures(figures, indicators, day)
+    figures = adjusted(figures, [one for one in method.adjustments if one.in_force(day)])
     parts = []
     for number, banding in enumerate(method.bandings):
-        mine = indicators.filter(pl.col("banding") == number).drop("banding")
-        placed = bands(figures, population, mine, banding, method.periods)
-        parts.append(
-            placed.with_columns(
-                band_label=pl.col("band").replace_strict(
-                    dict(enumerate(banding.labels, start=1)), default=None, return_dtype=pl.String
-                ),
-                band_reason=band_reasons(banding),
-                best_band=pl.lit(len(banding.labels), pl.Int64),
-            )
-        )
-    countable = pl.col("banded") & (pl.col("direction") != "none") & (pl.col("service") != "")
-    return pl.concat(parts).with_columns(countable=countable)
+        mine = indicators.filter(pl.col("indicator").is_in(list(_codes(method, number, indicators))))
+        group = _group(method, number, population, catalogue)
+        placed = bands(figures, group, mine, banding, method.periods)
+        parts.append(placed.with_columns(band_reason=band_reasons(banding)))
+    together = better_of_two(pl.concat(parts), method.alternatives)
+    labels = dict(enumerate(method.bandings[0].labels, start=1))
+    return together.with_columns(
+        band_label=pl.col("band").replace_strict(labels, default=None, return_dtype=pl.String),
+        band_reason=stood_in_reason(),
+    )
+
+
+def _codes(method: Method, number: int, indicators: pl.DataFrame) -> set[str]:
+    """The indicators that a banding cuts: those it names, or all that none names."""
+    if method.bandings[number].indicators:
+        return set(method.bandings[number].indicators)
+    named = {code for banding in method.bandings for code in banding.indicators}
+    return set(indicators["indicator"]) - named
+
+
+def _group(method: Method, number: int, population: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+    """The organisations that a banding cuts: those of its regions, or all that no other one of them has."""
+    banding = method.bandings[number]
+    region = {name: body.region for name, body in catalogue.organisations.items()}
+    taken = {r for other in method.bandings if other.indicators == banding.indicators for r in other.regions}
+    if not taken:
+        return population
+    wanted = [
+        (region.get(name) in banding.regions) if banding.regions else (region.get(name) not in taken)
+        for name in population["organisation"]
+    ]
+    return population.filter(pl.Series(wanted, dtype=pl.Boolean))
 
 
 def _key_figures(figures: pl.DataFrame, indicators: pl.DataFrame, day: date) -> pl.DataFrame:
@@ -345,57 +380,64 @@ def _key_figures(figures: pl.DataFrame, indicators: pl.DataFrame, day: date) -> 
         previous_period=pl.lit(None, pl.String),
         previous_band=pl.lit(None, pl.Int64),
         movement=pl.lit(None, pl.Int64),
+        stood_in=pl.lit(None, pl.String),
     )
 
 
-def _judgements(
+def _levels(
     method: Method,
     banded: pl.DataFrame,
     judgements: pl.DataFrame,
     population: pl.DataFrame,
     catalogue: Catalogue,
     round: str,
-    day: date,
 ) -> pl.DataFrame:
-    """The judgements, after caps, in words and with their rule."""
-    rules = method.judgements
-    assert rules is not None
-    parts = population.join(
-        pl.DataFrame(PARTS, schema={"service": pl.String, "aspect": pl.String}, orient="row"), how="cross"
-    )
-    if rules.basis == "recorded":
+    """The level of every part of every organisation before caps, recorded or computed."""
+    assert method.judgements is not None
+    wanted = population.join(pl.DataFrame({"part": method.parts.names}), how="cross")
+    if method.judgements.basis == "recorded":
         mine = judgements.filter(pl.col("round") == round)
-        found = as_recorded(mine, parts, method.scales).with_columns(
+        return as_recorded(mine, wanted, method.parts.all, method.parts.scales).with_columns(
             score=pl.lit(None, pl.Int64),
             inputs=pl.col("level").is_not_null().cast(pl.Int64),
             missing=pl.col("level").is_null().cast(pl.Int64),
         )
-    else:
-        found = parts.join(
-            from_bands(banded, rules), on=["organisation", "service", "aspect"], how="left"
-        ).with_columns(
-            pl.col("inputs", "missing").fill_null(0),
-            judgement=pl.lit(None, pl.String),
-            position=pl.lit(None, pl.Int64),
-        )
-    caps = [cap for cap in method.caps if cap.in_force(day)]
-    after = capped(found, banded.filter("key"), caps)
-    rows = after.iter_rows(named=True)
-    spoken = pl.Series(
-        "rule", [judgement_rule(row, rules, method.scales, catalogue, round) for row in rows], pl.String
+    found = part_scores(banded, method.parts.all, method.inputs(catalogue))
+    return wanted.join(found, on=["organisation", "part"], how="left").with_columns(
+        pl.col("inputs", "missing").fill_null(0),
+        judgement=pl.lit(None, pl.String),
+        position=pl.lit(None, pl.Int64),
     )
+
+
+def _judgements(method: Method, after: pl.DataFrame, catalogue: Catalogue, round: str) -> pl.DataFrame:
+    """The judgements after caps, in words and with their rule."""
+    assert method.judgements is not None
+    basis = method.judgements.basis
+    spoken = pl.Series(
+        "rule",
+        [judgement_rule(row, method.parts, basis, catalogue, round) for row in after.iter_rows(named=True)],
+        pl.String,
+    )
+    part = pl.col("part")
     return after.with_columns(
         spoken,
-        judgement=_word("level", method.scales),
-        computed_judgement=_word("level_before", method.scales),
-        basis=pl.lit(rules.basis),
+        judgement=_word("level", method),
+        computed_judgement=_word("level_before", method),
+        basis=pl.lit(basis),
+        service=part.replace_strict({one.name: one.service for one in method.parts.all}),
+        aspect=part.replace_strict({one.name: one.aspect for one in method.parts.all}),
     )
 
 
-def _word(level: str, scales: Mapping[str, tuple[str, ...]]) -> pl.Expr:
-    """The word of a level on the scale of its aspect."""
-    words = {f"{aspect} {number}": word for aspect in ASPECTS for number, word in enumerate(scales[aspect])}
-    return pl.format("{} {}", pl.col("aspect"), pl.col(level)).replace_strict(
+def _word(level: str, method: Method) -> pl.Expr:
+    """The word of a level on the scale of its part."""
+    words = {
+        f"{name} {number}": word
+        for name in method.parts.names
+        for number, word in enumerate(method.parts.scale(name))
+    }
+    return pl.format("{} {}", pl.col("part"), pl.col(level)).replace_strict(
         words, default=None, return_dtype=pl.String
     )
 
@@ -403,25 +445,22 @@ def _word(level: str, scales: Mapping[str, tuple[str, ...]]) -> pl.Expr:
 def _in_words(method: Method, placed: pl.DataFrame, judged: pl.DataFrame, round: str | None) -> pl.DataFrame:
     """Stars in words: status, rule, and the judgements they stand on."""
     caps: dict[str, list[dict[str, Any]]] = {}
-    for row in (
-        judged.filter(pl.col("capped_by").is_not_null()).sort("service", "aspect").iter_rows(named=True)
-    ):
+    order = {name: number for number, name in enumerate(method.parts.names)}
+    bound = judged.filter(pl.col("capped_by").is_not_null())
+    for row in sorted(bound.iter_rows(named=True), key=lambda row: order[row["part"]]):
         caps.setdefault(row["organisation"], []).append(row)
     status, reason, rule = [], [], []
     for row in placed.iter_rows(named=True):
         rated = row["star"] is not None
         status.append("rated" if rated else "not_rated")
-        why = "" if rated else missing_judgements(row, recorded=method.recorded, round=round or "")
-        reason.append("all four judgements are known" if rated else why)
-        rule.append(star_rule(row["says"], caps.get(row["organisation"], [])) if rated else f"no star: {why}")
-    words = [
-        pl.col(name).replace_strict(
-            dict(enumerate(method.scales[aspect])), default=None, return_dtype=pl.String
+        why = "" if rated else missing_judgements(row, method.parts, recorded=method.recorded, round=round)
+        reason.append(f"all {number_word(len(method.parts.all))} judgements are known" if rated else why)
+        rule.append(
+            star_rule(row["says"], caps.get(row["organisation"], []), method.parts)
+            if rated
+            else f"no star: {why}"
         )
-        for name, (_, aspect) in zip(PART_NAMES, PARTS, strict=True)
-    ]
     return placed.with_columns(
-        *words,
         round=pl.lit(round, pl.String),
         rating_status=pl.Series(status, dtype=pl.String),
         rating_status_reason=pl.Series(reason, dtype=pl.String),

@@ -14,8 +14,8 @@ import polars as pl
 
 from ratings.bands import Banding, micro_of
 from ratings.catalogue import Catalogue
-from ratings.judgements import SCALE, JudgementRules
-from ratings.stars import ASPECT_WORDS, PARTS, SERVICE_WORDS
+from ratings.judgements import SCALE, PartRule
+from ratings.stars import Parts
 
 STATUS_WORDS = {
     "M": "it cannot exist",
@@ -39,10 +39,21 @@ def band_reasons(banding: Banding) -> pl.Expr:
         place = pl.format(
             "fixed edges {}, and {} is better", pl.lit(list_of(banding.edges)), pl.col("direction")
         )
+    if banding.frozen_period:
+        place = pl.format(
+            "edges frozen at the figures of {}, and {} is better",
+            pl.lit(banding.frozen_period),
+            pl.col("direction"),
+        )
+    has_no_end = pl.col("direction") == "none"
+    if banding.kind == "two_sided":
+        bands = ", ".join(banding.labels[band - 1] for band in banding.stretches)
+        place = pl.lit(f"fixed edges {list_of(banding.edges)}, and between them from below {bands}")
+        has_no_end = pl.lit(False)
     late = pl.format("{}; {} behind the indicator's latest period", place, counted("period", pl.col("age")))
     status = pl.col("obs_status").replace_strict(STATUS_WORDS, default=None, return_dtype=pl.String)
     return (
-        pl.when(pl.col("direction") == "none")
+        pl.when(has_no_end)
         .then(pl.lit("no band: the indicator has no good end"))
         .when(~pl.col("banded"))
         .then(pl.lit("no band: its publisher does not compare organisations by it"))
@@ -50,9 +61,20 @@ def band_reasons(banding: Banding) -> pl.Expr:
         .then(pl.format("no band: no figure, {}", status))
         .when(pl.col("value").is_null())
         .then(pl.lit("no band: no figure in the periods that count"))
+        .when(pl.col("band").is_null())
+        .then(pl.lit("no band: the period that sets the edges has no figures of this indicator"))
         .when(pl.col("age") > 0)
         .then(late)
         .otherwise(place)
+    )
+
+
+def stood_in_reason() -> pl.Expr:
+    """The reason of a band, changed where another indicator's band counts instead of the figure's own."""
+    return (
+        pl.when(pl.col("stood_in").is_not_null())
+        .then(pl.format("the better band of the two is that of {} ({})", "stood_in", "band_reason"))
+        .otherwise(pl.col("band_reason"))
     )
 
 
@@ -77,31 +99,24 @@ def figure(value: float, unit: str, beside: float | None = None) -> str:
     return f"{text} %" if unit == "percent" else f"{text} ({unit})" if unit else text
 
 
-def judgement_rule(
-    row: Mapping[str, Any],
-    rules: JudgementRules,
-    scales: Mapping[str, Sequence[str]],
-    catalogue: Catalogue,
-    round: str,
-) -> str:
+def judgement_rule(row: Mapping[str, Any], parts: Parts, basis: str, catalogue: Catalogue, round: str) -> str:
     """The rule that bound one judgement.
 
     Args:
-        row: a judgement with `service`, `aspect`, `level`, `level_before`, `judgement` as recorded or None,
-            `score`, `inputs`, `missing`, and what a cap did to it.
-        rules: how the method judges.
-        scales: the words of each aspect, worst first.
+        row: a judgement with `part`, `level`, `level_before`, `judgement` as recorded or None, `score`,
+            `inputs`, `missing`, and what a cap did to it.
+        parts: the parts of the method.
+        basis: `recorded` or `computed`.
         catalogue: for units.
         round: the rating round of recorded judgements.
 
     Returns:
         One sentence.
     """
-    service, aspect = row["service"], row["aspect"]
-    what = f"{ASPECT_WORDS[aspect]} for {service}"
-    scale = scales[aspect]
+    part = next(part for part in parts.all if part.name == row["part"])
+    what, scale = part.title, parts.scales[part.aspect]
     before = None if row["level_before"] is None else scale[row["level_before"]]
-    if rules.basis == "recorded":
+    if basis == "recorded":
         if row["judgement"] is None:
             return (
                 f"no judgement of {what} is recorded in round {round}"
@@ -112,33 +127,47 @@ def judgement_rule(
             return f"{what} was recorded as {row['judgement']!r}, which is none of {', '.join(scale)}"
         how = f"recorded as {before!r} in round {round}"
     else:
-        rule = rules.aspects[aspect]
-        mean = "mean band" if aspect == "serving" else "mean movement of bands"
-        asked = row["inputs"] + row["missing"]
+        assert part.rule is not None
         if before is None:
-            return (
-                f"{what} cannot be judged: {row['inputs']} of {asked} indicators can be used, "
-                f"{rule.minimum_inputs} are needed"
-            )
-        how = f"{mean} {thousandths(row['score'])} of {row['inputs']} indicators"
-        how += f" ({row['missing']} missing)" if row["missing"] else ""
-        below = (
-            f"below {thousandths(rule.cuts[row['level_before']])}"
-            if row["level_before"] < len(rule.cuts)
-            else ""
-        )
-        above = f"at least {thousandths(rule.cuts[row['level_before'] - 1])}" if row["level_before"] else ""
-        how += f" is {' and '.join(part for part in (above, below) if part)}: {before!r}"
+            return f"{what} cannot be judged: {_too_few(row, part.rule)}"
+        how = _mean(row, part.rule) + f": {before!r}"
     if row["capped_by"] is not None:
-        return (
-            f"{what} is capped at {scale[row['level']]!r} because {row['capped_by']} was "
-            f"{failed(row['capped_by'], row['cap_value'], row['cap_threshold'], catalogue)} ({how})"
-        )
+        return f"{what} is capped at {scale[row['level']]!r} because {_cap(row, parts, catalogue)} ({how})"
     sentence = f"{what} is {before!r}: {how}"
     if row["exempt_from"] is not None:
         failing = failed(row["exempt_from"], row["exempt_value"], row["exempt_threshold"], catalogue)
         sentence += f"; {row['exempt_from']} was {failing}, but the numbers are too small for it to count"
     return sentence
+
+
+def _too_few(row: Mapping[str, Any], rule: PartRule) -> str:
+    asked = row["inputs"] + row["missing"]
+    used = f"{row['inputs']} of {asked} indicators can be used"
+    needed = "all" if rule.missing == "no_rating" else str(rule.minimum_inputs)
+    return f"{used}, {needed} are needed"
+
+
+def _mean(row: Mapping[str, Any], rule: PartRule) -> str:
+    """The mean of a computed judgement, and the cuts it lies between."""
+    level, weighted = row["level_before"], "weighted " if rule.weights and len(rule.weights) > 1 else ""
+    noun = "band" if rule.points == tuple(range(1, len(rule.points) + 1)) else "points of bands"
+    mean = f"{weighted}mean {noun}" if rule.measure == "band" else f"{weighted}mean movement of bands"
+    how = (
+        f"{mean} {thousandths(row['score'])} of {row['inputs']} indicator{'s' if row['inputs'] != 1 else ''}"
+    )
+    how += f" ({row['missing']} missing)" if row["missing"] else ""
+    above = f"at least {thousandths(rule.cuts[level - 1])}" if level else ""
+    below = f"below {thousandths(rule.cuts[level])}" if level < len(rule.cuts) else ""
+    return f"{how} is {' and '.join(part for part in (above, below) if part)}"
+
+
+def _cap(row: Mapping[str, Any], parts: Parts, catalogue: Catalogue) -> str:
+    """What bound a capped judgement: a key indicator, or another part."""
+    if row["capped_by"] in parts.names:
+        title = next(part.title for part in parts.all if part.name == row["capped_by"])
+        return f"{title} caps it"
+    failing = failed(row["capped_by"], row["cap_value"], row["cap_threshold"], catalogue)
+    return f"{row['capped_by']} was {failing}"
 
 
 def failed(indicator: str, value: float, threshold: float, catalogue: Catalogue) -> str:
@@ -155,26 +184,27 @@ def thousandths(number: int) -> str:
     return f"{sign}{abs(number) // SCALE}.{abs(number) % SCALE:03d}"
 
 
-def missing_judgements(row: Mapping[str, Any], *, recorded: bool, round: str) -> str:
+def number_word(number: int) -> str:
+    """`two`, `four`, ... as people write small numbers."""
+    words = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+    return words[number] if number < len(words) else str(number)
+
+
+def missing_judgements(row: Mapping[str, Any], parts: Parts, *, recorded: bool, round: str | None) -> str:
     """Why an organisation has no star: which of its judgements are missing."""
-    missing = [
-        f"{ASPECT_WORDS[aspect]} for {service}"
-        for service, aspect in PARTS
-        if row[f"{service}_{aspect}"] is None
-    ]
+    missing = [part.title for part in parts.all if row[part.name] is None]
     if recorded and not round:
         return "no judgement of any round is known"
     verb = f"no judgement in round {round}" if recorded else "no judgement possible"
-    return (
-        f"{verb} of {', '.join(missing)}" if len(missing) < len(PARTS) else f"{verb} of any of the four parts"
-    )
+    if len(missing) < len(parts.all):
+        return f"{verb} of {', '.join(missing)}"
+    return f"{verb} of any of the {number_word(len(parts.all))} parts"
 
 
-def star_rule(says: str, caps: Sequence[Mapping[str, Any]]) -> str:
+def star_rule(says: str, caps: Sequence[Mapping[str, Any]], parts: Parts) -> str:
     """The rule that bound a star, and the caps that stand behind it."""
+    titles = {part.name: part.title for part in parts.all}
     behind = [
-        f"{SERVICE_WORDS[cap['service']]} are capped at {cap['judgement']!r} "
-        f"for {ASPECT_WORDS[cap['aspect']]} by {cap['capped_by']}"
-        for cap in caps
+        f"{titles[cap['part']]} is capped at {cap['judgement']!r} by {cap['capped_by']}" for cap in caps
     ]
     return "; ".join([says, *behind])

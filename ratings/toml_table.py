@@ -2,7 +2,7 @@
 
 Here: taking a value of the right kind out of a table, and an error that names file, table and key where it is
     not there, of another kind, or never asked for.
-Not here: what the values mean (method_file.py).
+Not here: what the values mean (whoever reads the table).
 """
 
 from __future__ import annotations

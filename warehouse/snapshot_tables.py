@@ -187,18 +187,14 @@ _STARS = SnapshotTable(
         _ORGANISATION,
         Column("name", "string", "name of the organisation", required=True),
         Column("round", "string", "rating round, null where the method has none"),
-        Column("star", "int64", "the star that counts, null where there is none", "stars, 0 to 3"),
-        Column("computed_star", "int64", "the star without any decision", "stars, 0 to 3"),
+        Column("star", "int64", "the star that counts, null where there is none", "stars"),
+        Column("computed_star", "int64", "the star without any decision", "stars"),
         Column(
             "rating_status", "string", "rated, not_rated, under_review, set_aside or suspended", required=True
         ),
         Column("rating_status_reason", "string", "why it has this status", required=True),
         *_DECISION,
         Column("rule", "string", "the rule that bound the star, in a sentence"),
-        Column("children_serving", "string", "judgement after caps: are children served well"),
-        Column("children_prospects", "string", "judgement after caps: prospects for children's services"),
-        Column("adults_serving", "string", "judgement after caps: are adults served well"),
-        Column("adults_prospects", "string", "judgement after caps: prospects for adults' services"),
         Column(
             "oldest_deciding_age_days",
             "int64",
@@ -230,19 +226,27 @@ _STARS = SnapshotTable(
 
 _JUDGEMENTS = SnapshotTable(
     "judgements",
-    "one row per organisation, service and aspect: the judgement and where it comes from",
-    ("organisation", "service", "aspect"),
+    "one row per organisation and part of its rating: the judgement and where it comes from",
+    ("organisation", "part"),
     (
         _ORGANISATION,
-        Column("service", "string", "children or adults", required=True),
-        Column("aspect", "string", "serving (people well) or prospects (for improvement)", required=True),
+        Column("part", "string", "name of the part in its method, such as children_serving", required=True),
+        Column(
+            "service", "string", "what it is about: children, adults; blank where there is one", required=True
+        ),
+        Column(
+            "aspect", "string", "the question it answers: serving, prospects, staffing ...", required=True
+        ),
         Column("judgement", "string", "the judgement that counts, null where there is none"),
         Column("undecided_judgement", "string", "the judgement after caps, without any decision"),
-        Column("level", "int64", "its level, 0 worst", "levels, 0 to 3"),
+        Column("level", "int64", "its level, 0 worst", "levels"),
+        Column(
+            "score", "int64", "the mean it was computed from, null where recorded", "thousandths of a band"
+        ),
         Column("basis", "string", "recorded by the regulator, or computed from bands", required=True),
         Column("computed_judgement", "string", "the judgement before caps"),
         Column("rule", "string", "how it came about, in a sentence"),
-        Column("capped_by", "string", "key indicator whose failure capped it, null where none did"),
+        Column("capped_by", "string", "key indicator or part that capped it, null where none did"),
         Column("cap_value", "double", "value of that indicator", "the indicator's unit"),
         Column("cap_threshold", "double", "its key threshold", "the indicator's unit"),
         Column("position", "int64", "position in the log of the recorded judgement"),
@@ -270,6 +274,7 @@ _BANDS = SnapshotTable(
         Column("previous_period", "string", "period compared with for movement"),
         Column("previous_band", "int64", "band in that period", "bands"),
         Column("movement", "int64", "band minus previous band", "bands"),
+        Column("stood_in", "string", "indicator whose better band counts instead, null where none does"),
         Column("age_days", "int64", "from the end of the figure's period to as_published", "days"),
         Column("freshness", "string", "fresh, due, out_of_date, missing or discontinued"),
     ),
@@ -397,7 +402,7 @@ _LINEAGE = SnapshotTable(
         Column(
             "from_id",
             "string",
-            "star: organisation; judgement: service/aspect; cap and band: indicator; event: its position",
+            "star: organisation; judgement: part; cap and band: indicator; event: its position",
             required=True,
         ),
         Column("to_kind", "string", "judgement, cap, band, event, batch or file", required=True),

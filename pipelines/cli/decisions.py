@@ -31,7 +31,7 @@ def decide(
     authority: Annotated[str, typer.Option(metavar="WHO", help="Who decided, such as a tribunal.")],
     reason: Annotated[str, typer.Option(metavar="WHY", help="Why.")],
     on: Annotated[
-        str, typer.Option(metavar="WHAT", help="The outcome: star, or a judgement such as children/serving.")
+        str, typer.Option(metavar="WHAT", help="The outcome: star, or a judgement such as children_serving.")
     ] = "star",
     becomes: Annotated[
         str | None,

@@ -1,4 +1,4 @@
-"""Commands on rating methods: list, show, check, match.
+"""Commands on rating methods: list, show, schema, check, match.
 
 Here: their arguments and what they print.
 Not here: what a method is and how it proves itself (ratings/methods.py), matching (pipelines/matching.py).
@@ -34,6 +34,14 @@ def show(method: Annotated[str, typer.Argument(metavar="M", help="Id of a method
     from ratings.methods import method_text
 
     print(method_text(method), end="")
+
+
+@app.command()
+def schema() -> None:
+    """The JSON Schema of a method file, for editors and other programs."""
+    from ratings.method_form import json_schema
+
+    print_json(json_schema())
 
 
 @app.command()

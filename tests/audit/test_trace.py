@@ -89,7 +89,7 @@ def test_a_star_of_2002_leads_to_the_cells_of_its_judgements(of_2002: Settings) 
 def test_its_key_figure_leads_to_numerator_and_denominator(of_2002: Settings) -> None:
     figure = traced(of_2002, "Walsall")["figures"][0]
     assert (figure["indicator"], figure["age_days"], figure["key"]) == ("PAF:A1", 425, True)
-    assert figure["decides"] == ["children/serving"]
+    assert figure["decides"] == ["children_serving"]
     assert cell(figure["source"], "numerator") == ("children_with_3plus_placements", "57")
     assert cell(figure["source"], "denominator") == ("children_looked_after", "406")
     assert figure["source"]["row"] == 2

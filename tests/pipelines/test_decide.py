@@ -66,7 +66,7 @@ def test_a_decision_holds_from_its_day_until_it_expires(here: Settings) -> None:
 
 def test_a_snapshot_with_a_decision_replays_and_leads_back_to_it(here: Settings) -> None:
     done = decide(here, APPEAL).decision
-    decide(here, replace(APPEAL, on="adults/serving", becomes="yes"))
+    decide(here, replace(APPEAL, on="adults_serving", becomes="yes"))
     built = build(here, "ssi-2002", as_published=JULY)
     assert replay(here, built.id).identical
     steps = built.table("lineage", from_kind="star", to_kind="event")

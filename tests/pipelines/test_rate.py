@@ -242,8 +242,8 @@ def test_a_star_leads_to_its_files_step_by_step(here: Settings) -> None:
             if (s["from_kind"], s["from_id"]) == (kind, identifier)
         ]
 
-    assert ("judgement", "children/serving", None) in after("star", "walsall")
-    assert after("judgement", "children/serving") == [("event", str(batch.first_position), None)]
+    assert ("judgement", "children_serving", None) in after("star", "walsall")
+    assert after("judgement", "children_serving") == [("event", str(batch.first_position), None)]
     assert after("event", str(batch.first_position)) == [
         ("batch", str(batch.id), None),
         ("file", "a" * 64, 2),

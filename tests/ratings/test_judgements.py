@@ -11,45 +11,55 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratings.judgements import Cap, JudgementRules, LevelRule, as_recorded, capped, from_bands
+from ratings.judgements import Cap, Part, PartRule, as_recorded, capped, part_scores
 
-RULES = JudgementRules(
-    basis="computed",
-    rounds={},
-    services={"children": ("children",), "adults": ("adults",)},
-    aspects={"serving": LevelRule((2000, 3000, 4000), 2), "prospects": LevelRule((-500, 0, 500), 1, 1000)},
-    missing="left_out",
-)
+POINTS = (1, 2, 3, 4, 5)
+SERVING = PartRule("band", (2000, 3000, 4000), 2, "left_out", POINTS, ("children",))
+PROSPECTS = PartRule("movement", (-500, 0, 500), 1, "left_out", POINTS, ("children",), held_at_best=1000)
 SCALES = {
     "serving": ("no", "some", "most", "yes"),
     "prospects": ("poor", "uncertain", "promising", "excellent"),
 }
-A1 = Cap("PAF:A1", True, "children", "serving", ">", 20.0, 1, None, None, 100, "too many moves", "")
+A1 = Cap("PAF:A1", True, "children_serving", ">", 20.0, 1, None, None, 100, "too many moves", "")
 BANDS = st.lists(st.tuples(st.integers(1, 5), st.none() | st.integers(1, 5)), min_size=1, max_size=12)
 
 
-def banded(bands: list[tuple[int | None, int | None]], countable: bool = True) -> pl.DataFrame:
+def banded(bands: list[tuple[int | None, int | None]]) -> pl.DataFrame:
     return pl.DataFrame(
         [
-            {
-                "organisation": "x",
-                "indicator": str(number),
-                "service": "children",
-                "countable": countable,
-                "band": now,
-                "previous_band": before,
-                "best_band": 5,
-            }
+            {"organisation": "x", "indicator": str(number), "band": now, "previous_band": before}
             for number, (now, before) in enumerate(bands)
         ],
         schema_overrides={"band": pl.Int64, "previous_band": pl.Int64},
     )
 
 
+def parts_of(serving: PartRule = SERVING) -> list[Part]:
+    return [
+        Part("serving", "serving", "children", "serving", serving),
+        Part("prospects", "prospects", "children", "prospects", PROSPECTS),
+    ]
+
+
+def counting(weights: dict[str, int] | None = None) -> pl.DataFrame:
+    """Which indicators count: `0` to `11` once each, or those named."""
+    each = weights or {str(number): 1 for number in range(12)}
+    return pl.DataFrame(
+        [
+            {"part": part, "indicator": code, "weight": weight}
+            for part in ("serving", "prospects")
+            for code, weight in each.items()
+        ]
+    )
+
+
 def judged(
-    bands: list[tuple[int | None, int | None]], rules: JudgementRules = RULES
+    bands: list[tuple[int | None, int | None]],
+    serving: PartRule = SERVING,
+    weights: dict[str, int] | None = None,
 ) -> dict[str, dict[str, Any]]:
-    return {row["aspect"]: row for row in from_bands(banded(bands), rules).to_dicts()}
+    found = part_scores(banded(bands), parts_of(serving), counting(weights))
+    return {row["part"]: row for row in found.to_dicts()}
 
 
 def test_the_mean_band_becomes_a_level_by_the_cuts_it_reaches() -> None:
@@ -84,12 +94,56 @@ def test_missing_figures_are_left_out_until_too_few_remain() -> None:
 
 
 def test_missing_figures_count_as_the_worst_band_where_the_method_says_so() -> None:
-    found = judged([(4, None), (None, None), (None, None)], replace(RULES, missing="worst_band"))["serving"]
+    found = judged([(4, None), (None, None), (None, None)], replace(SERVING, missing="worst_band"))["serving"]
     assert (found["score"], found["level"]) == (2000, 1)
 
 
-def test_indicators_that_cannot_have_a_band_are_not_missing() -> None:
-    assert from_bands(banded([(None, None)], countable=False), RULES).is_empty()
+def test_no_figure_may_be_missing_where_the_method_says_so() -> None:
+    strict = replace(SERVING, missing="no_rating")
+    assert judged([(4, None), (4, None)], strict)["serving"]["level"] == 3
+    assert judged([(4, None), (4, None), (None, None)], strict)["serving"]["level"] is None
+
+
+def test_an_indicator_that_counts_for_no_part_is_not_missing() -> None:
+    found = judged([(4, None), (4, None), (None, None)], weights={"0": 1, "1": 1})["serving"]
+    assert (found["inputs"], found["missing"]) == (2, 0)
+
+
+def test_weights_pull_the_mean_and_leave_out_the_weight_of_what_is_missing() -> None:
+    found = judged([(5, None), (1, None), (None, None)], weights={"0": 3, "1": 1, "2": 9})["serving"]
+    assert (found["score"], found["inputs"], found["missing"]) == (4000, 2, 1)
+
+
+def test_points_stand_for_bands_where_the_method_gives_them() -> None:
+    rule = replace(SERVING, points=(0, 1, 2, 4, 8))
+    assert judged([(5, None), (1, None)], rule)["serving"]["score"] == 4000
+
+
+@pytest.mark.parametrize(
+    ("how", "step", "expected"),
+    [
+        ("down", 1, 2500),
+        ("down", 1000, 2000),
+        ("half_up", 1000, 3000),
+        ("half_even", 1000, 2000),
+        ("half_up", 500, 2500),
+    ],
+)
+def test_a_mean_is_rounded_as_the_method_says(how: Any, step: int, expected: int) -> None:
+    rule = replace(SERVING, rounding=how, rounded_to=step)
+    assert judged([(2, None), (3, None)], rule)["serving"]["score"] == expected
+
+
+def test_many_cases_are_judged_at_once_as_each_alone() -> None:
+    first, second = [(4, 2), (3, 3)], [(2, 4), (None, 3), (5, 5)]
+    together = pl.concat(
+        [banded(list(rows)).with_columns(case=pl.lit(name)) for name, rows in (("a", first), ("b", second))]
+    )
+    found = part_scores(together, parts_of(), counting())
+    for name, rows in (("a", first), ("b", second)):
+        alone = part_scores(banded(list(rows)), parts_of(), counting())
+        mine = found.filter(pl.col("case") == name).drop("case")
+        assert mine.sort("part").equals(alone.sort("part"))
 
 
 @given(BANDS, st.integers(0, 11))
@@ -106,14 +160,13 @@ def test_lazy_frames_and_shuffled_rows_give_the_same_levels(
     bands: list[tuple[int, int | None]], random: Any
 ) -> None:
     rows = banded(list(bands)).sample(fraction=1, shuffle=True, seed=random.randrange(2**16))
-    assert from_bands(rows.lazy(), RULES).collect().sort("aspect").to_dicts() == sorted(
-        judged(list(bands)).values(), key=lambda row: str(row["aspect"])
-    )
+    found = part_scores(rows.lazy(), parts_of(), counting()).collect().sort("part")
+    assert found.to_dicts() == sorted(judged(list(bands)).values(), key=lambda row: str(row["part"]))
 
 
 def level(value: int | None) -> pl.DataFrame:
     return pl.DataFrame(
-        {"organisation": ["x"], "service": ["children"], "aspect": ["serving"], "level": [value]},
+        {"organisation": ["x"], "part": ["children_serving"], "level": [value]},
         schema_overrides={"level": pl.Int64},
     )
 
@@ -212,9 +265,9 @@ def recorded(*rows: tuple[str, int, int]) -> pl.DataFrame:
 
 
 def taken(*rows: tuple[str, int, int]) -> tuple[Any, ...]:
-    parts = level(None).drop("level")
-    found = as_recorded(recorded(*rows), parts, SCALES)
-    assert as_recorded(recorded(*rows).lazy(), parts.lazy(), SCALES).collect().equals(found)
+    wanted, parts = level(None).drop("level"), [Part("children_serving", "", "children", "serving")]
+    found = as_recorded(recorded(*rows), wanted, parts, SCALES)
+    assert as_recorded(recorded(*rows).lazy(), wanted.lazy(), parts, SCALES).collect().equals(found)
     assert found.height == 1
     return found.select("judgement", "level", "position").row(0)
 

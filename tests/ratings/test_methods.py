@@ -11,7 +11,6 @@ import pytest
 from ratings.catalogue import load_catalogue
 from ratings.errors import MethodError, NotFoundError
 from ratings.methods import list_methods, load_method
-from ratings.stars import PART_NAMES, every_combination
 
 
 def shipped_text(identifier: str) -> str:
@@ -57,7 +56,7 @@ def test_the_illustrative_method_has_eleven_key_indicators_of_both_services() ->
     caps = load_method("stars-illustrative").caps
     indicators = {cap.indicator for cap in caps}
     assert len(indicators) == 11
-    assert {cap.service for cap in caps} == {"children", "adults"}
+    assert {cap.part for cap in caps} == {"children_serving", "adults_serving"}
     catalogue = load_catalogue()
     assert all(catalogue.indicators[code].core for code in indicators)
     assert all(cap.rationale for cap in caps)
@@ -134,10 +133,14 @@ def test_a_day_outside_its_time_is_refused_with_the_days_within() -> None:
         ),
         (
             "stars-illustrative",
-            [('["adults"]', '["adults", "gardens"]')],
+            [('services = ["adults"]', 'services = ["adults", "gardens"]')],
             "'gardens' is not a service of the cat",
         ),
-        ("stars-illustrative", [('["adults"]', '["adults", "children"]')], "'children' is listed twice"),
+        (
+            "stars-illustrative",
+            [('services = ["adults"]', 'services = ["adults", "children"]')],
+            "'children' is listed twice",
+        ),
         (
             "stars-illustrative",
             [('"LAIT:RevCP"', '"LAIT:RevCPX"')],
@@ -157,7 +160,7 @@ def test_a_day_outside_its_time_is_refused_with_the_days_within() -> None:
         (
             "stars-illustrative",
             [('from_method = "ssi-2002"', 'from_method = "lait-quartile"')],
-            "other scales",
+            "lait-quartile has other parts or other scales",
         ),
         (
             "ssi-2002",
@@ -225,22 +228,19 @@ def test_an_unchanged_copy_elsewhere_is_the_same_method(tmp_path: Path) -> None:
 
 def written_table(folder: Path, *, leave_out: int = 0, repeat: int = 0) -> Path:
     """A method whose star table is a CSV: as many stars as the worst of the four levels."""
-    scales = {
-        "serving": ["no", "some", "most", "yes"],
-        "prospects": ["poor", "uncertain", "promising", "excellent"],
-    }
+    parts = load_method("ssi-2002").parts
     lines = [
         ",".join(
             [
-                *(scales[name.split("_")[1]][level] for name, level in zip(PART_NAMES, levels, strict=True)),
+                *(parts.scale(name)[level] for name, level in zip(parts.names, levels, strict=True)),
                 str(min(levels)),
             ]
         )
-        for levels in every_combination(scales)
+        for levels in parts.every_combination()
     ]
     lines = lines[: len(lines) - leave_out] + lines[:repeat]
     (folder / "written-stars.csv").write_text(
-        "\n".join([",".join([*PART_NAMES, "stars"]), *lines]), encoding="utf-8"
+        "\n".join([",".join([*parts.names, "stars"]), *lines]), encoding="utf-8"
     )
     text = shipped_text("ssi-2002").replace('id = "ssi-2002"', 'id = "written"')
     text = (

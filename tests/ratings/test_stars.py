@@ -11,12 +11,10 @@ import pytest
 
 from ratings.errors import MethodError
 from ratings.methods import load_method
-from ratings.stars import PART_NAMES, PARTS, StarRule, StarTable, bounds, every_combination, expand, stars
+from ratings.stars import StarRule, StarScale, StarTable, bounds, expand, stars
 
-SCALES = {
-    "serving": ("no", "some", "most", "yes"),
-    "prospects": ("poor", "uncertain", "promising", "excellent"),
-}
+PARTS = load_method("ssi-2002").parts
+SCALE = StarScale(0, 3, "T", "a table", "t.toml")
 
 
 def rule(star: int, says: str = "it is so", **conditions: Any) -> StarRule:
@@ -25,17 +23,17 @@ def rule(star: int, says: str = "it is so", **conditions: Any) -> StarRule:
 
 
 def table_of(*rules: StarRule, observed: Mapping[tuple[int, ...], int] | None = None) -> StarTable:
-    return expand(rules, SCALES, observed or {}, option="T", title="a table", file="t.toml")
+    return expand(rules, PARTS, observed or {}, SCALE)
 
 
 def levels_of(row: Mapping[str, Any]) -> tuple[int, ...]:
-    return tuple(SCALES[aspect].index(row[name]) for name, (_, aspect) in zip(PART_NAMES, PARTS, strict=True))
+    return tuple(PARTS.scale(name).index(row[name]) for name in PARTS.names)
 
 
 @pytest.mark.parametrize("option", ["A", "B"])
 def test_every_combination_has_exactly_one_star(option: str) -> None:
     cells = load_method("ssi-2002").table(option).cells
-    assert [cell.levels for cell in cells] == every_combination(SCALES)
+    assert [cell.levels for cell in cells] == PARTS.every_combination()
     assert len(cells) == 256
 
 
@@ -120,26 +118,26 @@ def test_a_table_that_contradicts_a_published_rating_is_refused() -> None:
 
 
 def test_an_observed_rating_also_bounds_the_swapped_services() -> None:
-    assert bounds((2, 2, 1, 2), {(1, 2, 2, 2): 2}, fails=False) == (2, 2)
-    assert bounds((3, 3, 1, 2), {(1, 2, 2, 2): 2}, fails=False) == (2, 3)
-    assert bounds((1, 1, 1, 2), {(1, 2, 2, 2): 2}, fails=False) == (1, 2)
-    assert bounds((1, 1, 1, 2), {(1, 2, 2, 2): 2}, fails=True) == (0, 0)
+    assert bounds((2, 2, 1, 2), {(1, 2, 2, 2): 2}, PARTS, SCALE, fails=False) == (2, 2)
+    assert bounds((3, 3, 1, 2), {(1, 2, 2, 2): 2}, PARTS, SCALE, fails=False) == (2, 3)
+    assert bounds((1, 1, 1, 2), {(1, 2, 2, 2): 2}, PARTS, SCALE, fails=False) == (1, 2)
+    assert bounds((1, 1, 1, 2), {(1, 2, 2, 2): 2}, PARTS, SCALE, fails=True) == (0, 0)
 
 
 def long(levels: Mapping[str, tuple[int | None, ...]]) -> pl.DataFrame:
     return pl.DataFrame(
         [
-            {"organisation": organisation, "service": service, "aspect": aspect, "level": level}
+            {"organisation": organisation, "part": part, "level": level}
             for organisation, four in levels.items()
-            for (service, aspect), level in zip(PARTS, four, strict=True)
+            for part, level in zip(PARTS.names, four, strict=True)
         ],
-        schema={"organisation": pl.String, "service": pl.String, "aspect": pl.String, "level": pl.Int64},
+        schema={"organisation": pl.String, "part": pl.String, "level": pl.Int64},
     )
 
 
 def test_judgements_become_the_star_of_their_cell_on_eager_and_lazy_frames() -> None:
     table = load_method("ssi-2002").table()
-    judged = long({str(levels): levels for levels in every_combination(SCALES)})
+    judged = long({str(levels): levels for levels in PARTS.every_combination()})
     eager = stars(judged, table).sort("organisation")
     assert {row["organisation"]: row["star"] for row in eager.to_dicts()} == {
         str(cell.levels): cell.stars for cell in table.cells
