@@ -107,7 +107,7 @@ def test_a_decided_judgement_reaches_the_star(rating: Rating) -> None:
 def test_a_suspended_judgement_leaves_no_star_and_says_so(rating: Rating) -> None:
     row = star(rating, decision(on="adults_prospects"))
     assert (row["star"], row["computed_star"], row["rating_status"]) == (None, 2, "suspended")
-    assert row["rating_status_reason"].startswith("adults/prospects: the rating is suspended")
+    assert row["rating_status_reason"].startswith("adults_prospects: the rating is suspended")
 
 
 def test_a_decision_ends_when_it_expires_and_the_one_before_holds_again() -> None:
