@@ -15,7 +15,7 @@ export VIRTUAL_ENV := $(CURDIR)/$(VENV)
 export PATH := $(VIRTUAL_ENV)/bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-faults check format dev bench lock wheel clean
+.PHONY: help setup demo test test-faults test-spark check format dev bench lock wheel clean
 .DELETE_ON_ERROR:
 
 help: ## show this list
@@ -73,6 +73,20 @@ test-faults: export STARLEDGER_RESTORED ?= 1000000
 test-faults: $(VENV)/.dev ## kill 200 appends an engine, break every file call, restore a million events
 	$(BIN)/python -m pytest tests/faults -s $(ARGS)
 
+# Spark and what the tests need, in an environment of their own: nobody else should have to fetch it.
+SPARK := .venv-spark
+
+$(SPARK)/.spark: requirements-spark.lock pyproject.toml | $(VENV)/.created
+	@command -v java >/dev/null || { echo "Spark needs Java 17 or newer. Next: install it (on Debian and Ubuntu: apt-get install default-jre-headless)" >&2; exit 1; }
+	@echo "Installing Spark into $(SPARK) (about two minutes the first time)"
+	@test -x $(SPARK)/bin/python || $(BIN)/python -m venv $(SPARK)
+	@$(SPARK)/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes -r requirements-spark.lock
+	@$(SPARK)/bin/python -m pip --disable-pip-version-check install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+test-spark: $(SPARK)/.spark ## compare Polars and PySpark (local, two threads) on the same functions
+	$(SPARK)/bin/python -m pytest tests/ratings/test_engines.py $(ARGS)
+
 check: $(VENV)/.dev var/dagster/dagster.yaml ## lint, format, types, import rules, Dagster definitions
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -114,5 +128,5 @@ wheel: $(VENV)/.runtime ## build the wheel into dist/
 	@ls dist
 
 clean: ## remove everything that was made, var/ with its warehouses included
-	rm -rf $(VENV) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(SPARK) var build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

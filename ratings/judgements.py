@@ -213,7 +213,7 @@ def _part_score(frame: Frame, part: Part, key: list[str]) -> Frame:
 
 
 def as_recorded(
-    recorded: IntoFrameT, wanted: IntoFrameT, parts: Sequence[Part], scales: Mapping[str, Sequence[str]]
+    recorded: IntoFrameT, wanted: IntoFrameT, parts: Sequence[Part], words: pl.DataFrame
 ) -> IntoFrameT:
     """Take the regulator's judgements of one round.
 
@@ -222,7 +222,7 @@ def as_recorded(
             one part, the one published last counts, then the one recorded last.
         wanted: every (`organisation`, `part`) that shall have a judgement; same engine.
         parts: which service and aspect each part has.
-        scales: the words of each aspect, worst first.
+        words: what each word means: `part`, `judgement`, `level` (Parts.words).
 
     Returns:
         `wanted` with `judgement` as recorded, its `position`, and `level` (null where there is none, or where
@@ -238,13 +238,6 @@ def as_recorded(
     for time in ("published_at", "position"):
         frame = frame.with_columns(last=nw.col(time).max().over(*key)).filter(nw.col(time) == nw.col("last"))
     grid: Frame = as_frame(wanted)
-    words = pl.DataFrame(
-        [
-            {"part": part.name, "judgement": word, "level": level}
-            for part in parts
-            for level, word in enumerate(scales[part.aspect])
-        ]
-    )
     joined = grid.join(frame.drop("last", "published_at"), on=key, how="left")
     native: IntoFrameT = nw.to_native(joined.join(beside(words, grid), on=["part", "judgement"], how="left"))
     return native

@@ -250,7 +250,18 @@ def _parts(
         if aspect not in {part.aspect for part in parts}:
             raise top.within("scales").error(aspect, "no part has this aspect")
     _services_once(form, top)
-    return Parts(tuple(parts), {aspect: tuple(words) for aspect, words in form.scales.items()})
+    scales = {aspect: tuple(words) for aspect, words in form.scales.items()}
+    return Parts(tuple(parts), scales, _synonyms(form, top.within("synonyms")))
+
+
+def _synonyms(form: MethodForm, place: Place) -> dict[str, str]:
+    known = {word for words in form.scales.values() for word in words}
+    for word, means in form.synonyms.items():
+        if word in known:
+            raise place.error(word, "is a word of a scale itself")
+        if means not in known:
+            raise place.error(word, f"{means!r} is not a word of any scale")
+    return dict(form.synonyms)
 
 
 def _services_once(form: MethodForm, top: Place) -> None:

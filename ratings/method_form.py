@@ -240,6 +240,9 @@ class MethodForm(Form):
     scope: ScopeForm
     periods: PeriodsForm
     scales: dict[str, Words] = Field({}, description="aspect = the words of its levels, worst first")
+    synonyms: dict[str, str] = Field(
+        {}, description="recorded: another word = the word of a scale that it is read as"
+    )
     bandings: list[BandingForm] = Field([], description="how figures are cut into bands")
     adjustments: list[AdjustmentForm] = Field([], description="changes of figures before they are banded")
     alternatives: list[AlternativeForm] = Field([], description="keep the better of the two")

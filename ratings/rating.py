@@ -79,6 +79,11 @@ STARS: Mapping[str, Any] = {
     "rating_status_reason": pl.String,
     "rule": pl.String,
 }
+_TOLD = (
+    *("part", "level", "level_before", "judgement", "score", "inputs", "missing"),
+    *("capped_by", "cap_value", "cap_threshold", "exempt_from", "exempt_value", "exempt_threshold"),
+)
+"""What the sentence of a judgement is written from."""
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -397,7 +402,7 @@ def _levels(
     wanted = population.join(pl.DataFrame({"part": method.parts.names}), how="cross")
     if method.judgements.basis == "recorded":
         mine = judgements.filter(pl.col("round") == round)
-        return as_recorded(mine, wanted, method.parts.all, method.parts.scales).with_columns(
+        return as_recorded(mine, wanted, method.parts.all, method.parts.words()).with_columns(
             score=pl.lit(None, pl.Int64),
             inputs=pl.col("level").is_not_null().cast(pl.Int64),
             missing=pl.col("level").is_null().cast(pl.Int64),
@@ -414,14 +419,13 @@ def _judgements(method: Method, after: pl.DataFrame, catalogue: Catalogue, round
     """The judgements after caps, in words and with their rule."""
     assert method.judgements is not None
     basis = method.judgements.basis
-    spoken = pl.Series(
-        "rule",
-        [judgement_rule(row, method.parts, basis, catalogue, round) for row in after.iter_rows(named=True)],
-        pl.String,
-    )
+    # Many rows say the same: each sentence is written once.
+    told = after.select(_TOLD).unique()
+    rules = [judgement_rule(row, method.parts, basis, catalogue, round) for row in told.iter_rows(named=True)]
+    told = told.with_columns(pl.Series("rule", rules, pl.String))
+    after = after.join(told, on=_TOLD, how="left", nulls_equal=True)
     part = pl.col("part")
     return after.with_columns(
-        spoken,
         judgement=_word("level", method),
         computed_judgement=_word("level_before", method),
         basis=pl.lit(basis),

@@ -125,7 +125,8 @@ def judgement_rule(row: Mapping[str, Any], parts: Parts, basis: str, catalogue: 
             )
         if before is None:
             return f"{what} was recorded as {row['judgement']!r}, which is none of {', '.join(scale)}"
-        how = f"recorded as {before!r} in round {round}"
+        how = f"recorded as {row['judgement']!r} in round {round}"
+        how += "" if row["judgement"] == before else f", which is read as {before!r}"
     else:
         assert part.rule is not None
         if before is None:

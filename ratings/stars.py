@@ -39,10 +39,12 @@ class Parts:
     Attributes:
         all: the parts in order.
         scales: aspect -> the words of its levels, worst first.
+        synonyms: other words that the regulator used -> the word of a scale that each is read as.
     """
 
     all: tuple[Part, ...]
     scales: Mapping[str, tuple[str, ...]]
+    synonyms: Mapping[str, str]
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,6 +59,20 @@ class Parts:
     def scale(self, name: str) -> tuple[str, ...]:
         """The words of the levels of one part."""
         return next(self.scales[part.aspect] for part in self.all if part.name == name)
+
+    def words(self) -> pl.DataFrame:
+        """What each word means: a row per part and word, `part`, `judgement` (the word), `level`."""
+        rows = [
+            (part.name, word, level)
+            for part in self.all
+            for level, scale_word in enumerate(self.scales[part.aspect])
+            for word in (
+                scale_word,
+                *(other for other, means in self.synonyms.items() if means == scale_word),
+            )
+        ]
+        schema = {"part": pl.String, "judgement": pl.String, "level": pl.Int64}
+        return pl.DataFrame(rows, schema=schema, orient="row")
 
     def every_combination(self) -> list[Levels]:
         """All combinations of levels, worst first (256 for four scales of four words)."""

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratings.judgements import Cap, Part, PartRule, as_recorded, capped, part_scores
+from ratings.stars import Parts
 
 POINTS = (1, 2, 3, 4, 5)
 SERVING = PartRule("band", (2000, 3000, 4000), 2, "left_out", POINTS, ("children",))
@@ -266,8 +267,9 @@ def recorded(*rows: tuple[str, int, int]) -> pl.DataFrame:
 
 def taken(*rows: tuple[str, int, int]) -> tuple[Any, ...]:
     wanted, parts = level(None).drop("level"), [Part("children_serving", "", "children", "serving")]
-    found = as_recorded(recorded(*rows), wanted, parts, SCALES)
-    assert as_recorded(recorded(*rows).lazy(), wanted.lazy(), parts, SCALES).collect().equals(found)
+    words = Parts(tuple(parts), {"serving": SCALES["serving"]}, {"fair": "some"}).words()
+    found = as_recorded(recorded(*rows), wanted, parts, words)
+    assert as_recorded(recorded(*rows).lazy(), wanted.lazy(), parts, words).collect().equals(found)
     assert found.height == 1
     return found.select("judgement", "level", "position").row(0)
 
@@ -275,6 +277,10 @@ def taken(*rows: tuple[str, int, int]) -> tuple[Any, ...]:
 def test_the_judgement_published_last_counts_then_the_one_recorded_last() -> None:
     assert taken(("some", 1, 9), ("most", 2, 1)) == ("most", 2, 1)
     assert taken(("some", 2, 9), ("most", 2, 1)) == ("some", 1, 9)
+
+
+def test_another_word_is_read_as_the_method_says() -> None:
+    assert taken(("fair", 1, 1)) == ("fair", 1, 1)
 
 
 def test_a_part_that_was_not_judged_is_there_without_a_level() -> None:

@@ -29,11 +29,15 @@ def load_changed(folder: Path, identifier: str, *changes: tuple[str, str]) -> No
 def test_the_shipped_methods_load_and_prove_themselves() -> None:
     methods = {method.id: method for method in list_methods()}
     assert {identifier: method.status for identifier, method in methods.items()} == {
+        "adult-social-care-2006": "reconstructed",
+        "aged-care-au": "official",
         "lait-quartile": "official",
         "ssi-2002": "reconstructed",
         "stars-illustrative": "illustrative",
     }
     assert {identifier for identifier, method in methods.items() if method.stars} == {
+        "adult-social-care-2006",
+        "aged-care-au",
         "ssi-2002",
         "stars-illustrative",
     }
