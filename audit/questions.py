@@ -17,7 +17,7 @@ from audit.trace import choose
 from ratings.catalogue import Catalogue, Organisation, load_catalogue
 from ratings.errors import MethodError, NotFoundError
 from ratings.methods import Method, load_method
-from ratings.stars import ASPECT_WORDS, PARTS, SERVICE_WORDS
+from ratings.stars import SERVICE_WORDS
 from warehouse.event_log import Ledger
 from warehouse.snapshots import SnapshotRef, snapshot
 
@@ -96,9 +96,10 @@ def _questions(
     judgements = found.table("judgements", organisation=body.id).to_dicts()
     deciding = _deciding(method, found, judgements)
     services = _services(method)
-    yield from _of_judgements(judgements, deciding, catalogue)
-    yield from _of_figures(found, catalogue, body, services, {service for service, _ in deciding})
-    yield from _of_evidence(ledger, found, body, judgements, services, {service for service, _ in deciding})
+    touched = {row["service"] for row in judgements if row["part"] in deciding}
+    yield from _of_judgements(method, judgements, deciding, catalogue)
+    yield from _of_figures(found, catalogue, body, services, touched)
+    yield from _of_evidence(ledger, found, body, judgements, services, touched)
 
 
 def _method(found: SnapshotRef) -> Method | None:
@@ -113,42 +114,42 @@ def _method(found: SnapshotRef) -> Method | None:
 
 def _services(method: Method | None) -> dict[str, str]:
     """Service of the catalogue -> rated service."""
-    rules = method.judgements if method else None
-    return (
-        {member: service for service, members in rules.services.items() for member in members}
-        if rules
-        else {}
-    )
+    parts = method.parts.all if method else ()
+    return {member: part.service for part in parts if part.rule for member in part.rule.services}
 
 
-def _deciding(
-    method: Method | None, found: SnapshotRef, judgements: list[dict[str, Any]]
-) -> set[tuple[str, str]]:
-    """The judgements that alone, one level better or worse, would give another star."""
-    levels = {(row["service"], row["aspect"]): row["level"] for row in judgements}
-    if method is None or not method.stars or any(levels.get(part) is None for part in PARTS):
+def _deciding(method: Method | None, found: SnapshotRef, judgements: list[dict[str, Any]]) -> set[str]:
+    """The parts whose judgement alone, one level better or worse, would give another star."""
+    levels = {row["part"]: row["level"] for row in judgements}
+    if method is None or not method.stars or any(levels.get(name) is None for name in method.parts.names):
         return set()
     table = method.table(found.manifest["method"]["option"])
-    now = tuple(levels[part] for part in PARTS)
+    now = tuple(levels[name] for name in method.parts.names)
     changed = set()
-    for i, part in enumerate(PARTS):
+    for i, name in enumerate(method.parts.names):
         for level in (now[i] - 1, now[i] + 1):
             other = (*now[:i], level, *now[i + 1 :])
-            if 0 <= level < len(method.scales[part[1]]) and table.star(*other) != table.star(*now):
-                changed.add(part)
+            if 0 <= level < len(method.parts.scale(name)) and table.star(*other) != table.star(*now):
+                changed.add(name)
     return changed
 
 
+def _title(method: Method | None, row: dict[str, Any]) -> str:
+    """What a judgement is called, as its method has it where that is here."""
+    return method.part(row["part"]).title if method else row["part"].replace("_", " ")
+
+
 def _of_judgements(
-    judgements: list[dict[str, Any]], deciding: set[tuple[str, str]], catalogue: Catalogue
+    method: Method | None, judgements: list[dict[str, Any]], deciding: set[str], catalogue: Catalogue
 ) -> Iterator[Question]:
     """Judgements that are not there, and key thresholds that bind."""
     for row in judgements:
-        part = (row["service"], row["aspect"])
-        what = f"{ASPECT_WORDS[row['aspect']]} for {row['service']}"
+        what = _title(method, row)
         if row["level"] is None:
-            yield Question("no_judgement", row["service"], None, True, f"What is {what}? {row['rule']}")
-        elif row["capped_by"] is not None:
+            yield Question(
+                "no_judgement", row["service"] or None, None, True, f"What is {what}? {row['rule']}"
+            )
+        elif row["cap_value"] is not None:
             known = catalogue.indicators.get(row["capped_by"])
             unit = known.unit if known else ""
             asks = (
@@ -156,7 +157,9 @@ def _of_judgements(
                 f"{row['cap_threshold']:g}, {what} would be {row['computed_judgement']!r}, "
                 f"not {row['judgement']!r}"
             )
-            yield Question("star_deciding", row["service"], row["capped_by"], part in deciding, asks)
+            yield Question(
+                "star_deciding", row["service"] or None, row["capped_by"], row["part"] in deciding, asks
+            )
 
 
 def _of_figures(
