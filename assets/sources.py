@@ -45,7 +45,7 @@ def _spec(collection: Collection) -> dg.AssetSpec:
         ),
         group_name=GROUP,
         owners=["team:data"],
-        kinds={"file", *(form.removesuffix(".gz") for form in collection.file.formats)},
+        kinds={"file", collection.file.formats[0].removesuffix(".gz")},  # Dagster takes three at most
         tags={"starledger/collection": collection.id, "starledger/coverage": collection.coverage},
         metadata={
             "publisher": collection.publisher,

@@ -38,7 +38,7 @@ GROUPS = {
     "ascof_return_not_known": 24,
     "oflog_return_not_known": 5,
     "ratings": 4,
-    "sources": 8,
+    "sources": len(list_collections()),
 }
 SOURCES = {source_key(collection.id) for collection in list_collections()}
 
