@@ -6,6 +6,9 @@ Not here: what the text means (ratings/reading.py), whether it is accepted (vali
 
 from __future__ import annotations
 
+import gzip
+import zlib
+from difflib import get_close_matches
 from pathlib import Path
 
 import polars as pl
@@ -19,6 +22,11 @@ from ratings.errors import InputError
 
 ROW = "row"
 _EXACT = 2.0**53  # below it a floating-point number holds every whole number
+# The returns seen so far pack to between a quarter and a thirtieth; only a bomb comes near gzip's thousandth.
+_SMALL = 64 * 2**20  # unpacked bytes that do no harm, whatever they were packed into
+_MOST = 4 * 2**30  # unpacked bytes of the largest file that is read
+_RATIO = 200
+_BLOCK = 2**20
 
 
 def read_rows(path: Path, collection: Collection, file_name: str | None = None) -> pl.DataFrame:
@@ -34,7 +42,8 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
         person counts it, the header being row 1 where nothing is above it.
 
     Raises:
-        InputError: the file is empty, cut short, of another format, or lacks columns.
+        InputError: the file is empty, cut short, of another format, unpacks to more than a return can be,
+            or lacks columns.
     """
     name = file_name or path.name
     if path.stat().st_size == 0:
@@ -49,7 +58,7 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
     try:
         table = _parquet(path, collection, name) if form == "parquet" else _csv(path, collection, name, form)
         text = pl.DataFrame(pa.table({column: _text(table.column(column)) for column in table.column_names}))
-    except (pa.ArrowException, OSError, EOFError, KeyError) as error:
+    except (pa.ArrowException, OSError, EOFError, KeyError, zlib.error) as error:
         cause = str(error).strip().splitlines()[0]
         raise InputError(
             f"cannot be read as {form}: {cause}",
@@ -78,6 +87,8 @@ def _csv(path: Path, collection: Collection, name: str, form: str) -> pa.Table:
         delimiter=collection.file.delimiter, newlines_in_values=True, ignore_empty_lines=False
     )
     compression = "gzip" if form.endswith(".gz") else None
+    if compression:
+        _prove_bounded(path, name)
     with pa.input_stream(path, compression=compression) as stream:
         header = pa_csv.open_csv(stream, read, parse).schema.names
     _require(header, collection, name)
@@ -90,6 +101,20 @@ def _csv(path: Path, collection: Collection, name: str, form: str) -> pa.Table:
     )
     with pa.input_stream(path, compression=compression) as stream:
         return pa_csv.read_csv(stream, read, parse, convert)
+
+
+def _prove_bounded(path: Path, name: str) -> None:
+    """Refuse a gzip bomb before any of it is kept: it is unpacked block by block, and only counted."""
+    packed, unpacked = path.stat().st_size, 0
+    with gzip.open(path) as stream:
+        while block := stream.read(_BLOCK):
+            unpacked += len(block)
+            if unpacked > _MOST or (unpacked > _SMALL and unpacked > _RATIO * packed):
+                raise InputError(
+                    f"{packed} bytes unpack to {unpacked // 2**20} MiB and more, as those of no return do",
+                    file=name,
+                    hint="unpack it with care and look inside; if it is sound, ingest the plain .csv",
+                )
 
 
 def _require(found: list[str], collection: Collection, name: str) -> None:
@@ -106,11 +131,13 @@ def _require(found: list[str], collection: Collection, name: str) -> None:
     if not missing:
         return
     fitting = [c.id for c in list_collections() if set(c.required_columns()) <= set(found)]
-    hint = (
-        f"these columns fit --collection {' or '.join(fitting)}"
-        if fitting
-        else f"compare its header with ratings/collections/{collection.id}.toml"
-    )
+    near = [(column, get_close_matches(column, found, n=1, cutoff=0.7)) for column in missing]
+    renamed = "; ".join(f"{column!r} may now be called {close[0]!r}" for column, close in near if close)
+    if fitting:
+        hint = f"these columns fit --collection {' or '.join(fitting)}"
+    else:
+        compare = f"compare its header with ratings/collections/{collection.id}.toml"
+        hint = f"{renamed}; {compare}" if renamed else compare
     raise InputError(
         f"not a file of collection {collection.id}: it has no column {', '.join(map(repr, missing))}"
         f" (its columns: {', '.join(found[:12])}{', ...' if len(found) > 12 else ''})",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import pyarrow as pa
@@ -125,4 +126,53 @@ def test_a_column_that_stands_there_twice_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "lait.csv"
     file.write_text(HEADER.strip() + ",Values\nInfMort,2015,Camden,1,202,2\n")
     with pytest.raises(InputError, match="column 'Values' stands there twice"):
+        read_rows(file, LAIT)
+
+
+def test_a_renamed_column_is_named_with_the_closest_one_found(tmp_path: Path) -> None:
+    file = tmp_path / "lait.csv"
+    file.write_text(HEADER.replace("LA Number", "LA Numbers") + "InfMort,2015,Camden,1,202\n")
+    with pytest.raises(
+        InputError, match=r"no column 'LA Number' .*'LA Number' may now be called 'LA Numbers'"
+    ):
+        read_rows(file, LAIT)
+
+
+def test_columns_in_another_order_are_read_all_the_same(tmp_path: Path) -> None:
+    file = tmp_path / "lait.csv"
+    file.write_text("LA Number,Values,LA and Regions,Years,Short Desc\n202,1.5,Camden,2015,InfMort\n")
+    same = read_rows(lait_csv(tmp_path, "InfMort,2015,Camden,1.5,202\n", "straight.csv"), LAIT)
+    assert read_rows(file, LAIT).select(same.columns).equals(same)
+
+
+def test_a_gzip_bomb_is_refused_and_never_held_in_memory(tmp_path: Path) -> None:
+    file = tmp_path / "lait.csv.gz"
+    with gzip.open(file, "wb", compresslevel=9) as stream:
+        stream.write(HEADER.encode())
+        for _ in range(96):
+            stream.write(b"0" * 2**20)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match=r"lait\.csv\.gz: \d+ bytes unpack to 6\d MiB and more"):
+            read_rows(file, LAIT)
+        assert tracemalloc.get_traced_memory()[1] < 16 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_gzip_cut_in_half_is_not_read(tmp_path: Path) -> None:
+    body = "".join(f"InfMort,{year},Camden,{year / 7},202\n" for year in range(1900, 2100))
+    whole = gzip.compress((HEADER + body).encode())
+    file = tmp_path / "lait.csv.gz"
+    file.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"cannot be read as csv\.gz.*cut short"):
+        read_rows(file, LAIT)
+
+
+def test_a_broken_block_inside_a_gzip_is_an_error_and_not_a_crash(tmp_path: Path) -> None:
+    whole = bytearray(gzip.compress((HEADER + "InfMort,2015,Camden,1,202\n" * 50).encode()))
+    whole[10] ^= 0xFF
+    file = tmp_path / "lait.csv.gz"
+    file.write_bytes(bytes(whole))
+    with pytest.raises(InputError, match=r"cannot be read as csv\.gz"):
         read_rows(file, LAIT)
