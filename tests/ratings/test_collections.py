@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
+from dataclasses import fields
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
@@ -13,7 +15,7 @@ import pytest
 
 from ratings.catalogue import load_catalogue
 from ratings.collection_file import read_collection
-from ratings.collections import OutOfScope, Published, list_collections, load_collection
+from ratings.collections import Columns, OutOfScope, Published, list_collections, load_collection
 from ratings.errors import DefinitionError, InputError, NotFoundError
 from ratings.periods import parse_period
 
@@ -221,3 +223,14 @@ def test_every_cell_of_the_real_lait_releases_is_a_number_or_a_known_marker(shar
         values = pl.read_parquet(file, columns=["Values"])["Values"].unique()
         texts = values.filter(values.cast(pl.Float64, strict=False).is_null())
         assert set(texts) <= set(markers)
+
+
+def test_every_key_of_a_collection_file_stands_in_the_page_that_explains_them() -> None:
+    root = Path(__file__).resolve().parents[2]
+    source = (root / "ratings" / "collection_file.py").read_text("utf-8")
+    page = (root / "docs" / "collections.md").read_text("utf-8")
+    asked = r"\.(?:text|maybe|choice|texts|flag|number|day|mapping|tables?)\(\s*\"(\w+)\""
+    keys = set(re.findall(asked, source)) | {field.name for field in fields(Columns)}
+    assert {"formats", "markers", "judgements"} <= keys
+    missing = sorted(key for key in keys if not re.search(rf"[`\[]{key}[`\].]", page))
+    assert not missing

@@ -1,0 +1,104 @@
+"""Bad input through the real pipeline: each file ends in a clear refusal or in quarantined rows.
+
+Here: files made by hand and by hypothesis that no supplier should send, and what becomes of every row.
+Not here: the reader alone (tests/warehouse/test_readers.py), the checks alone (tests/validations).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+
+from pipelines.ingest import ingest
+from pipelines.ingest_report import INGESTED, REFUSED, IngestReport
+from pipelines.releases import parse_time
+from pipelines.settings import settings
+
+HEADER = b"Short Desc,Years,LA and Regions,Values,LA Number\n"
+GOOD = b"InfMort,2022,Camden,3.5,202\n"
+MAY = parse_time("2025-05-01")
+
+
+def received(directory: Path, content: bytes, name: str = "lait.csv") -> tuple[IngestReport, list[str]]:
+    """The report on a file with these bytes, and the messages of its quarantined rows."""
+    file = directory / name
+    file.write_bytes(content)
+    here = settings(directory / "warehouse")
+    (report,) = ingest(here, [file], "lait", published_at=MAY)
+    held = here.ledger().quarantine(report.batch or 0)
+    assert len(held) == report.quarantined
+    if report.status != REFUSED:
+        went = report.observations + report.unchanged + report.quarantined + report.out_of_scope
+        assert went == report.read
+    return report, [reason["message"] for row in held for reason in row["reasons"]]
+
+
+@pytest.mark.parametrize(
+    "cell", ["1e309", "NaN", "inf", '"1,234"', "3.5\0", "=1+1", "44927-01", "3..5", "0x10", "½"]
+)
+def test_a_cell_that_is_no_number_quarantines_its_row_alone(tmp_path: Path, cell: str) -> None:
+    line = f"InfMort,2022,Greenwich,{cell},203\n".encode()
+    report, messages = received(tmp_path, HEADER + GOOD + line)
+    assert (report.status, report.read, report.observations, report.quarantined) == (INGESTED, 2, 1, 1)
+    assert any("neither a number nor a known marker" in message for message in messages)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (HEADER + b"InfMort,2022,C\xf4te,3.5,202\n", "cannot be read as csv"),
+        ((HEADER + GOOD).decode().encode("utf-16"), "lait.csv"),
+        (HEADER + GOOD + b"InfMort,2022,Gree", "cannot be read as csv"),
+        (b"Code,Measure,Quarter\n1,2,3\n", "not a file of collection lait"),
+        (HEADER.replace(b"Values", b"Value") + GOOD, "'Values' may now be called 'Value'"),
+        (b",".join(b"c%d" % n for n in range(50_000)) + b"\n" + b"," * 49_999 + b"\n", "not a file of"),
+        (b"\0" * 4096, "lait.csv"),
+    ],
+    ids=["wrong encoding", "utf-16", "cut", "another's", "renamed", "wide", "NUL"],
+)  # fmt: skip
+def test_a_file_that_cannot_be_read_is_refused_with_its_name_and_cause(
+    tmp_path: Path, content: bytes, said: str
+) -> None:
+    report, _ = received(tmp_path, content)
+    assert report.status == REFUSED
+    assert said in report.message
+    assert report.message.startswith("lait.csv")
+    assert len(report.message) < 1000
+
+
+def test_an_open_quote_never_swallows_rows_in_silence(tmp_path: Path) -> None:
+    report, _ = received(tmp_path, HEADER + b'InfMort,2022,"Camden,3.5,202\n' + GOOD * 3)
+    assert report.status == REFUSED
+
+
+def test_a_name_full_of_tricks_writes_nothing_outside_the_warehouse(tmp_path: Path) -> None:
+    before = {path.name for path in tmp_path.iterdir()}
+    name = "..%2f..\\..\\$(touch x); lait\u202e.csv"
+    report, _ = received(tmp_path, HEADER + GOOD, name)
+    assert (report.status, report.file) == (INGESTED, name)
+    assert {path.name for path in tmp_path.iterdir()} - before == {name, "warehouse"}
+    landed = [path.name for path in (tmp_path / "warehouse" / "landing").rglob("*") if path.is_file()]
+    assert all(set(name) <= set("0123456789abcdef.json") for name in landed)
+
+
+cells = st.one_of(
+    st.sampled_from(["3.5", "-", "", "NaN", "1e309", "1,234", '"', "\0", "=A1", "2022", "202", "InfMort"]),
+    st.text(st.characters(exclude_categories=["Cs"]), max_size=6),
+)
+
+
+@hypothesis_settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+@given(rows=st.lists(st.lists(cells, min_size=5, max_size=5), min_size=1, max_size=8))
+def test_whatever_stands_in_the_cells_every_row_goes_somewhere(
+    rows: list[list[str]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    quoted = [",".join('"' + cell.replace('"', '""') + '"' for cell in row) for row in rows]
+    content = HEADER + "".join(f"{line}\n" for line in quoted).encode()
+    report, messages = received(tmp_path_factory.mktemp("cells"), content)
+    assert report.status == INGESTED or report.message
+    assert json.dumps(messages)
