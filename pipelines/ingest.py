@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.against_known import against_known, published_totals
 from pipelines.definitions import adopt_collection, signed
 from pipelines.ingest_report import DRY_RUN, INGESTED, KNOWN, REFUSED, IngestReport, conservation
 from pipelines.releases import OBSERVED, STATED, Release, find_releases, parse_time
@@ -23,7 +24,9 @@ from ratings.collections import Collection, load_collection
 from ratings.errors import InputError, LedgerError
 from ratings.periods import period_bounds
 from ratings.reading import read_facts, read_figures
-from validations.runner import CheckResult, Validation, refusal, validate_facts, validate_figures
+from validations.check_result import WARNING, CheckResult
+from validations.runner import Validation, refusal, validate_facts, validate_figures
+from validations.suites import payload, suite_sha256
 from warehouse.canonical import canonical_json
 from warehouse.event_log import (
     DEMONSTRATION,
@@ -63,7 +66,6 @@ class _Checked:
         quarantine: refused rows as the quarantine table keeps them.
         out_of_scope: rows not to be read, by reason.
         results: what each check found.
-        warnings: rows accepted with a warning.
     """
 
     read: int
@@ -72,7 +74,6 @@ class _Checked:
     quarantine: pl.DataFrame
     out_of_scope: dict[str, int]
     results: tuple[CheckResult, ...]
-    warnings: int
 
 
 def ingest(
@@ -216,6 +217,7 @@ def _ingest_one(
         if ledger and (known := ledger.by_identity(base.identity)):
             return _known(name, known)
         validation = _validate(rows, kind, name)
+        totals = published_totals(landed.path, kind, name)
     except InputError as error:
         check = refusal("file_readable", str(error))
         return _refuse(log, replace(base, published_at=base.published_at or seen_at), name, 0, [check])
@@ -227,7 +229,9 @@ def _ingest_one(
             base,
             kind,
             rows,
-            _checked(rows, validation, ["source_row", "organisation", "organisation_code", "indicator"]),
+            _checked(
+                rows, validation, ["source_row", "organisation", "organisation_code", "indicator"], totals
+            ),
         )
     checked = _checked(rows, validation, _CONTENT)
     del rows, validation  # hundreds of megabytes of text that nothing needs any more
@@ -241,7 +245,9 @@ def _validate(rows: pl.DataFrame, kind: Collection, name: str) -> Validation:
     return validate_facts(read_facts(rows, kind, catalogue), kind.event)
 
 
-def _checked(rows: pl.DataFrame, validation: Validation, columns: list[str]) -> _Checked:
+def _checked(
+    rows: pl.DataFrame, validation: Validation, columns: list[str], more: Sequence[CheckResult] = ()
+) -> _Checked:
     in_scope = pl.col("out_of_scope").is_null()
     outside = validation.rows.filter(~in_scope).group_by("out_of_scope").len().sort("out_of_scope")
     accepted = in_scope & ~pl.col("repeat") & pl.col("reasons").is_null()
@@ -251,8 +257,7 @@ def _checked(rows: pl.DataFrame, validation: Validation, columns: list[str]) -> 
         repeats=validation.rows.select((in_scope & pl.col("repeat")).sum()).item(),
         quarantine=_quarantine(rows, validation),
         out_of_scope=dict(outside.iter_rows()),
-        results=validation.results,
-        warnings=validation.warnings,
+        results=(*validation.results, *more),
     )
 
 
@@ -314,7 +319,7 @@ def _refuse(
     batch = None
     if ledger:
         counts = {"read": read, "refused": read}
-        identity = f"refused {_identity(base)} {checks[0].payload()['suite_sha256']}"
+        identity = f"refused {_identity(base)} {suite_sha256()}"
         new = replace(base, kind="rejected", identity=identity, rows_read=read, counts=counts, scope=OVERLAY)
         batch = ledger.append(new, event_frame(_check_events(base, checks))).id
     failed = next(c for c in checks if c.severity == "critical" and not c.success)
@@ -337,7 +342,7 @@ def _check_events(base: NewBatch, checks: Sequence[CheckResult]) -> list[dict[st
             "schema_version": 1,
             "collection": base.collection,
             "published_at": base.published_at,
-            "payload": check.payload(),
+            "payload": payload(check),
         }
         for check in checks
     ]
@@ -378,9 +383,9 @@ def _append_figures(
     scope = _scope(kind, given, checked)
     for _ in range(RETRIES):
         head = ledger.head() if ledger else None
-        made = _compare(ledger, base, kind, checked, scope)
+        made, found = _compare(ledger, base, kind, checked, scope)
         report = replace(
-            _report(base, checked),
+            _report(base, replace(checked, results=(*checked.results, *found))),
             observations=made.observations,
             unchanged=made.unchanged + checked.repeats,
             withdrawn=sum(made.withdrawn.values()),
@@ -388,7 +393,7 @@ def _append_figures(
             relabelled=made.relabelled,
             repairs=made.repairs,
         )
-        results = [*checked.results, conservation(report)]
+        results = [*checked.results, *found, conservation(report)]
         if log is None or head is None:
             return report
         events = pl.concat([made.events.select(EVENT_COLUMNS), event_frame(_check_events(base, results))])
@@ -412,7 +417,7 @@ def _report(base: NewBatch, checked: _Checked) -> IngestReport:
         quarantined=checked.quarantine.height,
         out_of_scope=sum(checked.out_of_scope.values()),
         out_of_scope_reasons=checked.out_of_scope,
-        warnings=checked.warnings,
+        warnings=sum(c.failed for c in checked.results if c.severity == WARNING),
         checks=[asdict(c) for c in checked.results],
         sha256=base.file_sha256 or "",
         published_at=iso(base.published_at or 0),
@@ -425,11 +430,12 @@ def _compare(
     kind: Collection,
     checked: _Checked,
     scope: dict[str, Any],
-) -> VintageEvents:
+) -> tuple[VintageEvents, list[CheckResult]]:
+    """The events of a file, and what the checks find that hold it against what was known."""
     published_at = base.published_at or 0
     known = timeline(ledger, [kind.id]) if ledger else NO_EVENTS
     standing = [b for b in ledger.batches(kind.id, "vintage") if b.voided_by is None] if ledger else []
-    return vintage_events(
+    made = vintage_events(
         checked.accepted,
         known,
         [b for b in standing if (b.published_at or 0) > published_at],
@@ -438,6 +444,7 @@ def _compare(
         published_at=published_at,
         quarantined=checked.quarantine.select(KEY),
     )
+    return made, against_known(made, known, standing, base)
 
 
 def _append_facts(

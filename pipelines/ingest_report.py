@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ratings.errors import InputError
-from validations.runner import CheckResult
+from validations.check_result import BATCH, CheckResult
 
 INGESTED, KNOWN, REFUSED, DRY_RUN = "ingested", "already known", "refused", "dry run"
 _COUNTS = (
@@ -36,7 +36,7 @@ class IngestReport:
         quarantined: rows refused, kept with their reasons.
         out_of_scope: rows the collection declares not to be read, counted.
         withdrawn: figures known before that the file no longer has.
-        warnings: rows accepted with a warning.
+        warnings: what the warnings found, added up: rows, figures, series, indicators; all were accepted.
         relabelled: unchanged rows whose period label alone differs.
         repairs: events that keep what files published later had said.
         withdrawn_reasons: `withdrawn` by reason.
@@ -80,7 +80,7 @@ def conservation(report: IngestReport) -> CheckResult:
     accounted = report.observations + report.unchanged + report.quarantined + report.out_of_scope
     if accounted != report.read:
         raise RuntimeError(f"{report.file}: {report.read} rows read, {accounted} accounted for")
-    return CheckResult("rows_conserved", "critical", True, report.read, 0)
+    return CheckResult("rows_conserved", "critical", True, report.read, 0, stage=BATCH)
 
 
 def failed(reports: Sequence[IngestReport]) -> InputError | None:

@@ -3,8 +3,6 @@
 Here: each rule once - its severity, the sentence a person reads, the rows that break it (a Polars
     expression), and the Great Expectations expectation that counts them.
 Not here: running them (runner.py), reading rows (ratings/reading.py).
-
-Severity: `critical` refuses the file, `error` quarantines the row, `warning` accepts and flags it.
 """
 
 from __future__ import annotations
@@ -14,10 +12,12 @@ from typing import Any
 
 import polars as pl
 
-CRITICAL, ERROR, WARNING = "critical", "error", "warning"
+from validations.check_result import ERROR, WARNING
 
 # More than this share of refused rows, and the file is not what it was said to be.
 REFUSED_SHARE = 0.5
+
+_PLACES, _BINARY = 6, 1e-9
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,13 @@ FIGURE_RULES = (
     ),
     _is_null("figure_stated_once", "conflict", pl.col("conflict")),
     _at_least(
+        "value_is_its_ratio",
+        WARNING,
+        "ratio_tolerance",
+        "ratio_error",
+        pl.format("value {} is not what {} of {} comes to in percent", "value", "numerator", "denominator"),
+    ),
+    _at_least(
         "numerator_within_denominator",
         WARNING,
         "percent_denominator",
@@ -133,7 +140,9 @@ def with_rule_columns(read: pl.DataFrame) -> pl.DataFrame:
 
     Adds `repeat` (a later row that says again what an earlier one says); the sentences `conflict` (two rows
     give one figure different values) and `period_fault` (a known indicator's period cannot be read), null
-    where there is no fault; `percent_denominator` (the denominator, of percentages only).
+    where there is no fault; `percent_denominator` (the denominator, of percentages only). A percentage that
+    comes with both its parts has `ratio_error`, how far it lies from what they come to, and
+    `ratio_tolerance`, how far rounding may bring it: half a unit of the last place that its indicator shows.
     """
     key = ["indicator", "organisation", "period"]
     said = ["value", "numerator", "denominator", "obs_status", "conf_status"]
@@ -162,6 +171,21 @@ def with_rule_columns(read: pl.DataFrame) -> pl.DataFrame:
             )
             .alias("period_fault"),
             pl.when(pl.col("unit") == "percent").then("denominator").alias("percent_denominator"),
+            pl.when((pl.col("unit") == "percent") & (pl.col("denominator") > 0))
+            .then((pl.col("value") - 100 * pl.col("numerator") / pl.col("denominator")).abs())
+            .alias("ratio_error"),
+        )
+        .with_columns(
+            pl.when(pl.col("ratio_error").is_not_null())
+            # A hundredth beyond the half unit, for what binary fractions add.
+            .then(0.51 * 10.0 ** -places(pl.col("value")).max().over("indicator"))
+            .alias("ratio_tolerance")
         )
         .drop("versions", "first_row")
     )
+
+
+def places(value: pl.Expr) -> pl.Expr:
+    """How many decimal places a number needs, as far as six."""
+    exact = [((value * 10**n).round() - value * 10**n).abs() <= _BINARY * 10**n for n in range(_PLACES)]
+    return pl.sum_horizontal(~said for said in exact).cast(pl.Int64)

@@ -1,64 +1,27 @@
 """Runner: rules over a whole batch, as check results and refused rows.
 
 Here: one Great Expectations run per batch (limits joined as columns, never one expectation per indicator),
-    held against our own masks; the shape of a check result.
-Not here: the rules (rules.py); what becomes of refused rows (pipelines/ingest.py).
+    held against our own masks.
+Not here: the rules (rules.py), a batch against what is known (history.py), what becomes of refused rows
+    (pipelines/ingest.py).
 
 Great Expectations takes seconds to import, so it is imported where it is used.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import warnings
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 import polars as pl
 
-from validations.rules import (
-    CRITICAL,
-    ERROR,
-    EVIDENCE_RULES,
-    FACT_RULES,
-    FIGURE_RULES,
-    REFUSED_SHARE,
-    Rule,
-    with_rule_columns,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """What one check found in one batch.
-
-    Attributes:
-        check: stable name.
-        severity: critical, error or warning.
-        success: whether everything satisfied it.
-        checked: how many rows it looked at.
-        failed: how many of them broke it.
-        expectation: the expectation that counted; empty for checks of the platform's own.
-        threshold: the share or number that decides, None where one row is enough.
-        message: what is wrong, for people; empty on success.
-    """
-
-    check: str
-    severity: str
-    success: bool
-    checked: int
-    failed: int
-    expectation: str = ""
-    threshold: float | None = None
-    message: str = ""
-
-    def payload(self) -> dict[str, Any]:
-        """The result as an event's payload, with the suite and the version of what ran it."""
-        return asdict(self) | {"suite_sha256": suite_sha256(), "gx_version": _gx_version()}
+from validations.check_result import BATCH, CRITICAL, ERROR, FILE, CheckResult
+from validations.rules import EVIDENCE_RULES, FACT_RULES, FIGURE_RULES, REFUSED_SHARE, Rule, with_rule_columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +38,6 @@ class Validation:
     results: tuple[CheckResult, ...]
     rows: pl.DataFrame
     refusal: str | None
-
-    @property
-    def warnings(self) -> int:
-        """How many rows were accepted with a warning."""
-        return sum(r.failed for r in self.results if r.severity == "warning")
 
 
 def validate_figures(read: pl.DataFrame) -> Validation:
@@ -103,24 +61,7 @@ def validate_facts(read: pl.DataFrame, event: str) -> Validation:
 
 def refusal(check: str, message: str) -> CheckResult:
     """The result of a check that refuses a file before any row was looked at."""
-    return CheckResult(check, CRITICAL, False, 0, 1, message=message)
-
-
-@cache
-def suite_sha256() -> str:
-    """Hash of every rule's name, severity, expectation and arguments."""
-    rules = [
-        [r.name, r.severity, r.expectation, r.arguments]
-        for r in (*FIGURE_RULES, *FACT_RULES, *EVIDENCE_RULES)
-    ]
-    return hashlib.sha256(json.dumps([rules, REFUSED_SHARE], sort_keys=True).encode()).hexdigest()
-
-
-@cache
-def _gx_version() -> str:
-    from importlib.metadata import version
-
-    return version("great-expectations")
+    return CheckResult(check, CRITICAL, False, 0, 1, message=message, stage=FILE)
 
 
 @cache
@@ -172,6 +113,7 @@ def _validate(rows: pl.DataFrame, rules: Sequence[Rule]) -> Validation:
             "",
             REFUSED_SHARE,
             message,
+            BATCH,
         )
     )
     marked = rows.join(refused, on="source_row", how="left", maintain_order="left")

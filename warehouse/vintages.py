@@ -35,6 +35,10 @@ class VintageEvents:
         relabelled: of the unchanged, those whose label alone differs.
         withdrawn: keys gone, by reason (withdrawn, rolled_off, quarantined).
         repairs: events that restore what later vintages say.
+        compared: the rows beside what was known of their keys: KEY, `value`, `old_value`, `known` (the key
+            had a figure), `same` (it says what was known), `source_row`.
+        gone: the keys that are gone: KEY and `reason`.
+        before: the figures known before: KEY and `value`.
     """
 
     events: pl.DataFrame
@@ -43,6 +47,9 @@ class VintageEvents:
     relabelled: int
     withdrawn: dict[str, int]
     repairs: int
+    compared: pl.DataFrame
+    gone: pl.DataFrame
+    before: pl.DataFrame
 
 
 def vintage_events(
@@ -106,6 +113,16 @@ def vintage_events(
         relabelled=relabelled,
         withdrawn=dict(sorted(gone.group_by("reason").len().iter_rows())),
         repairs=sum(part.height for part in repairs),
+        compared=rows.select(
+            *KEY,
+            "value",
+            "old_value",
+            pl.col("old_position").is_not_null().alias("known"),
+            "same",
+            "source_row",
+        ),
+        gone=gone.select(*KEY, "reason"),
+        before=before.select(*KEY, "value"),
     )
 
 

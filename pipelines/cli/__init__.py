@@ -24,6 +24,7 @@ from pipelines.cli import (
     questions,
     ratings,
     snapshots,
+    validate,
 )
 from ratings.errors import StarledgerError
 
@@ -35,7 +36,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (demo, ingest, ratings, figures, decisions, quality, questions):
+for module in (demo, ingest, validate, ratings, figures, decisions, quality, questions):
     module.register(app)
 for name, group in (
     ("quarantine", ingest.quarantine),

@@ -96,12 +96,13 @@ def ingest(
     if as_json:
         print_json([asdict(report) for report in reports])
     else:
-        _print_reports(reports)
+        print_reports(reports)
     if error := failed(reports):
         raise error
 
 
-def _print_reports(reports: list[IngestReport]) -> None:
+def print_reports(reports: list[IngestReport]) -> None:
+    """Print what became of files, what the checks found in them, and what to look at next."""
     from pipelines.ingest_report import REFUSED
 
     print_table("Files", [asdict(report) for report in reports], _SHOWN)
@@ -110,8 +111,13 @@ def _print_reports(reports: list[IngestReport]) -> None:
             print(f"{report.file}: {report.message}")
         for check in report.checks:
             if not check["success"] and report.status != REFUSED:
-                found = f"{check['severity']}: {check['check']}: {check['failed']:,} rows"
-                print(f"{report.file}: {found}, such as {check['message']}")
+                found = f"{check['severity']}: {check['check']}: {check['failed']:,}"
+                said = (
+                    f" rows, such as {check['message']}"
+                    if check["stage"] == "row"
+                    else f": {check['message']}"
+                )
+                print(f"{report.file}: {found}{said}")
         if report.quarantined and report.batch:
             print(f"{report.file}: see the refused rows with `starledger quarantine show {report.batch}`")
 

@@ -149,3 +149,46 @@ def test_revisions_are_what_the_world_saw_whatever_the_order_of_arrival(lait: La
     assert (rolled["rolled_off"], rolled["withdrawn"]) == (40120, 170)
     for name, time in lait.times.items():
         assert told[time]["known"] == lait.known(time).height, name
+
+
+def test_no_release_is_critical_and_what_the_checks_say_is_little(lait: Lait) -> None:
+    for name, report in lait.reports.items():
+        found = [check for check in report.checks if not check["success"]]
+        assert {check["severity"] for check in found} <= {"warning", "error"}, name
+        assert len([check for check in found if check["severity"] == "warning"]) <= 6, name
+
+
+def test_in_order_the_regression_is_told_and_two_councils_exchanged_are_named(
+    lait: Lait, tmp_path: Path
+) -> None:
+    here = settings(tmp_path / "warehouse")
+    names = sorted(name for name in lait.times if "2025-01-29" <= name < "2025-03")
+    files = [lait.directory / "vintages" / name for name in names]
+    reports = ingest(here, files, "lait", releases=lait.directory / "releases.csv")
+    told = {
+        report.file: check["message"]
+        for report in reports
+        for check in report.checks
+        if check["check"] == "file_not_reverted" and not check["success"]
+    }
+    assert list(told) == ["2025-02-14_2db9c9b0.parquet"]
+    assert "the very bytes of 2025-01-29_75ffad46.parquet" in told["2025-02-14_2db9c9b0.parquet"]
+    assert "of 1,257 changed figures" in told["2025-02-14_2db9c9b0.parquet"]
+    assert "1,190 known since are gone" in told["2025-02-14_2db9c9b0.parquet"]
+
+    copy = tmp_path / "swapped.parquet"
+    mine = pl.col("Short Desc") == "LACnum"
+    number = pl.col("LA Number").cast(pl.Int64)
+    read = pl.read_parquet(files[-1])
+    assert read.filter(mine & number.is_in([383, 373])).height > 10
+    read.with_columns(
+        pl.when(mine & (number == 383))
+        .then(pl.lit(373))
+        .when(mine & (number == 373))
+        .then(pl.lit(383))
+        .otherwise(number)
+        .alias("LA Number")
+    ).write_parquet(copy)
+    (report,) = ingest(here, [copy], "lait", published_at=parse_time("2025-03-01"), dry_run=True)
+    (said,) = (c for c in report.checks if c["check"] == "own_series")
+    assert said["message"] == "leeds and sheffield hold each other's series of LAIT:LACnum"

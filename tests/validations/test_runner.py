@@ -12,6 +12,7 @@ from ratings.catalogue import load_catalogue
 from ratings.collections import load_collection
 from ratings.reading import read_figures
 from validations.runner import Validation, validate_figures
+from validations.suites import payload
 
 GOOD = ("LAIT:InfMort", "001", "2022", "3.5", None, None)
 
@@ -89,8 +90,17 @@ def test_rows_that_agree_are_kept_once() -> None:
 def test_a_numerator_above_its_denominator_is_a_warning() -> None:
     validation = validate(("LAIT:CIN_Refferals_NFA", "001", "2022", "50", "20", "10"))
     assert reasons(validation) == []
-    assert validation.warnings == 1
-    assert result(validation, "numerator_within_denominator").severity == "warning"
+    found = result(validation, "numerator_within_denominator")
+    assert (found.failed, found.severity) == (1, "warning")
+
+
+@pytest.mark.parametrize(("value", "failed"), [("33.3", 0), ("33", 0), ("33.4", 1), ("3.33", 1)])
+def test_a_percentage_must_be_what_its_parts_come_to_as_far_as_rounding_lets_it(
+    value: str, failed: int
+) -> None:
+    validation = validate(("LAIT:CIN_Refferals_NFA", "001", "2022", value, "10", "30"))
+    assert result(validation, "value_is_its_ratio").failed == failed
+    assert reasons(validation) == []
 
 
 def test_a_file_of_mostly_bad_rows_is_refused_as_a_whole() -> None:
@@ -103,10 +113,11 @@ def test_a_file_of_mostly_bad_rows_is_refused_as_a_whole() -> None:
 
 
 def test_a_check_result_says_which_suite_and_version_counted() -> None:
-    payload = validate(GOOD).results[0].payload()
-    assert payload["gx_version"].startswith("1.")
-    assert len(payload["suite_sha256"]) == 64
-    assert payload["expectation"] == "ExpectColumnValuesToNotBeNull"
+    found = payload(validate(GOOD).results[0])
+    assert found["gx_version"].startswith("1.")
+    assert len(found["suite_sha256"]) == 64
+    assert found["stage"] == "row"
+    assert found["expectation"] == "ExpectColumnValuesToNotBeNull"
 
 
 def test_a_count_that_differs_from_our_own_stops_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
