@@ -3,6 +3,7 @@
 Here: what an indicator, an organisation and its codes are, and how they are looked up.
     `catalogue/indicators.csv` holds the core (about 200 indicators, each rated from one collection);
     `collections/*_measures.csv` hold what the collections carry besides, in the same columns;
+    `catalogue/release_dates.csv` holds release dates that publishers announced;
     `catalogue/organisations.csv`, `organisation_codes.csv`, `successions.csv` and
     `simulated_organisations.csv` are the register.
 Not here: reading those files and proving them (catalogue_file.py), how a source file is read
@@ -151,6 +152,25 @@ class Succession:
     note: str
 
 
+@dataclass(frozen=True, slots=True)
+class Announcement:
+    """A release date that a publisher announced.
+
+    Attributes:
+        indicator: code of the indicator.
+        period: canonical period that the release is about.
+        release_on: the day it is to come out.
+        announced_on: the day this was announced; before it nobody could know.
+        source: where it was announced.
+    """
+
+    indicator: str
+    period: str
+    release_on: date
+    announced_on: date
+    source: str
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """All indicators and organisations that are known, by code and id.
@@ -161,6 +181,7 @@ class Catalogue:
         codes: every dated code, each organisation's own name among them (scheme `name`).
         successions: reorganisations, oldest first.
         sha256: hash over the names and bytes of all catalogue files.
+        announcements: announced release dates, in the order they were announced.
     """
 
     indicators: Mapping[str, Indicator]
@@ -168,6 +189,15 @@ class Catalogue:
     codes: tuple[Code, ...]
     successions: tuple[Succession, ...]
     sha256: str
+    announcements: tuple[Announcement, ...] = ()
+
+    def announced(self, at: date) -> Mapping[str, Mapping[str, date]]:
+        """Release dates announced by the day `at`: indicator -> period -> date. The last announcement counts."""
+        known: dict[str, dict[str, date]] = {}
+        for each in self.announcements:
+            if each.announced_on <= at:
+                known.setdefault(each.indicator, {})[each.period] = each.release_on
+        return known
 
     def core(self) -> list[Indicator]:
         """The indicators that become assets and are rated, in the order of the file."""
@@ -321,6 +351,7 @@ def load_catalogue() -> Catalogue:
         ],
         codes=root / "catalogue" / "organisation_codes.csv",
         successions=root / "catalogue" / "successions.csv",
+        releases=root / "catalogue" / "release_dates.csv",
     )
 
 

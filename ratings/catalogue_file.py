@@ -24,6 +24,7 @@ from ratings.catalogue import (
     POLARITY_BASES,
     SIMULATED_SCHEME,
     SUCCESSION_KINDS,
+    Announcement,
     Catalogue,
     Code,
     Indicator,
@@ -42,6 +43,7 @@ def read_catalogue(
     organisations: Iterable[Traversable],
     codes: Traversable,
     successions: Traversable,
+    releases: Traversable | None = None,
 ) -> Catalogue:
     """Read a catalogue from given files (paths will do) and prove it consistent.
 
@@ -101,12 +103,18 @@ def read_catalogue(
         )
         for line in _lines(successions, digest)
     ]
+    announcements = [
+        announcement
+        for line in (_lines(releases, digest) if releases is not None else ())
+        for announcement in _announcements(line, by_code)
+    ]
     return Catalogue(
         MappingProxyType(by_code),
         MappingProxyType(by_id),
         tuple(held),
         tuple(sorted(events, key=lambda event: (event.date, event.predecessor, event.successor))),
         digest.hexdigest(),
+        tuple(sorted(announcements, key=lambda each: each.announced_on)),
     )
 
 
@@ -207,6 +215,38 @@ def _indicator(line: _Line) -> Indicator:
         core=core,
         source=line.text("source"),
     )
+
+
+def _announcements(line: _Line, indicators: Mapping[str, Indicator]) -> list[Announcement]:
+    """The announcement of a line, for its one indicator or for every one of its source return."""
+    code, source_return = line.get("indicator"), line.get("source_return")
+    if bool(code) == bool(source_return):
+        raise line.fault("indicator", "name either an indicator or a source return")
+    named = [
+        i
+        for i in indicators.values()
+        if code == i.code or (source_return and i.source_return == source_return)
+    ]
+    if not named:
+        raise line.fault(
+            "indicator" if code else "source_return", f"{code or source_return!r} is not in the catalogue"
+        )
+    period = line.value("period", _is_period)
+    about = [i for i in named if _fits(period, i.period_rule)]
+    if not about:
+        raise line.fault("period", f"{period!r} is no period of {code or source_return!r}")
+    release, announced = (line.value(name, date.fromisoformat) for name in ("release_on", "announced_on"))
+    if release <= period_bounds(period)[1]:
+        raise line.fault("release_on", f"{release} is before the period has ended")
+    if announced > release:
+        raise line.fault("announced_on", f"{announced} is after the release it announces")
+    source = line.text("source")
+    return [Announcement(i.code, period, release, announced, source) for i in about]
+
+
+def _fits(period: str, rule: str) -> bool:
+    """Whether a canonical period is one of this rule."""
+    return any(p.canonical == period for p in parse_rule(rule).all_ending_in(period_bounds(period)[1].year))
 
 
 def _organisation(line: _Line) -> Organisation:

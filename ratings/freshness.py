@@ -10,8 +10,8 @@ or one further down the list `STATES`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import Iterable, Mapping
+from datetime import date
 from typing import Any
 
 import narwhals as nw
@@ -19,9 +19,9 @@ import polars as pl
 from narwhals.typing import IntoFrameT
 
 from ratings.bands import Frame, beside
-from ratings.calendar import expected_period, overdue_since
+from ratings.calendar import NOTHING_ANNOUNCED, day_of, expected_period, overdue_since
 from ratings.catalogue import Catalogue, Indicator
-from ratings.periods import period_bounds
+from ratings.periods import period_bounds, periods_between
 
 # fresh         nothing newer is due
 # due           something newer is due, within the days of grace
@@ -52,7 +52,7 @@ def freshness(
         was due, 0 if none), `age_days` (from the end of the latest period to the day of the question).
         For a missing figure the last three are null.
     """
-    at = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)).date()
+    at = day_of(at_us)
     frame: Frame = nw.from_native(figures)
     known = frame.filter(~nw.col("value").is_null()).group_by(*_KEY).agg(latest_period=nw.col("period").max())
     asked = frame.select(*_KEY).unique()
@@ -83,7 +83,11 @@ def expected_table(catalogue: Catalogue, at: date) -> pl.DataFrame:
     Returns:
         columns `indicator`, `expected_period`.
     """
-    rows = [(code, expected_period(indicator, at)) for code, indicator in catalogue.indicators.items()]
+    announced = catalogue.announced(at)
+    rows = [
+        (code, expected_period(indicator, at, announced.get(code, NOTHING_ANNOUNCED)))
+        for code, indicator in catalogue.indicators.items()
+    ]
     return pl.DataFrame(rows, schema={"indicator": pl.String, "expected_period": pl.String}, orient="row")
 
 
@@ -98,8 +102,13 @@ def calendar_table(catalogue: Catalogue, at: date, newest: Iterable[tuple[str, s
     Returns:
         columns `indicator`, `latest_period`, `state`, `periods_behind`, `days_late`, `age_days`.
     """
+    announced = catalogue.announced(at)
     rows = [
-        (code, period, *_measure(catalogue.indicators[code], period, at))
+        (
+            code,
+            period,
+            *_measure(catalogue.indicators[code], period, at, announced.get(code, NOTHING_ANNOUNCED)),
+        )
         for code, period in newest
         if code in catalogue.indicators
     ]
@@ -117,12 +126,14 @@ def calendar_table(catalogue: Catalogue, at: date, newest: Iterable[tuple[str, s
     )
 
 
-def _measure(indicator: Indicator, latest: str, at: date) -> tuple[str, int, int, int]:
+def _measure(
+    indicator: Indicator, latest: str, at: date, announced: Mapping[str, date]
+) -> tuple[str, int, int, int]:
     """State, periods behind, days late and age in days, if `latest` is the newest known period."""
-    expected = expected_period(indicator, at)
-    since = overdue_since(indicator, latest, at)
+    expected = expected_period(indicator, at, announced)
+    since = overdue_since(indicator, latest, at, announced)
     stopped = indicator.last_period is not None and latest >= indicator.last_period
-    behind = 0 if expected is None else max(0, int(expected[:4]) - int(latest[:4]))
+    behind = 0 if expected is None else periods_between(latest, expected)
     late = 0 if since is None or stopped else (at - since).days
     if since is None:
         state = "fresh"

@@ -12,6 +12,8 @@ A period rule is one of
     year_ending:MM-DD          twelve months up to and including that day; likewise
     census_day:MM-DD           one day a year
     census_month:MM            one month a year
+    quarter                    three months of a calendar year, `2024 Q1` from January on
+    financial_quarter          three months of a financial year, `2024-25 Q1` from April on
 and the first four may be pooled over n years, as in `calendar_year/P3Y`. A label must name exactly one
 period of its rule: `2013-15` is three pooled calendar years, and never one financial year.
 """
@@ -20,7 +22,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import lru_cache
 
@@ -48,13 +50,16 @@ _POOLED_SPANS = re.compile(
     r"^(?P<first>[0-9]{4})[-/](?P<first_end>[0-9]{2}|[0-9]{4})\s*(?:-|\u2013|to)\s*(?P<last>[0-9]{2}|[0-9]{4})[-/](?P<last_end>[0-9]{2})$"
 )
 _POOLED_YEARS = re.compile(r"^(?P<first>[0-9]{4}) to (?P<last>[0-9]{4})\Z")
+_QUARTER = re.compile(r"^(?P<year>[^Q]+?)\s*Q(?P<quarter>[1-4])\Z")
+_MONTHS = re.compile(r"^(?P<first>[0-9]{4}-[0-9]{2}) to (?P<last>[0-9]{4}-[0-9]{2})\Z")
 _DAY = re.compile(r"^(?:year to )?(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})\Z")
 _MONTH = re.compile(r"^(?P<year>[0-9]{4})-(?P<month>[0-9]{2})\Z")
 _CANONICAL = re.compile(r"^(?P<start>[0-9]{4}-[0-9]{2}-[0-9]{2})/P(?P<count>[1-9][0-9]*)(?P<unit>[YMD])\Z")
 _RULE = re.compile(
     r"^(?:(?P<year>calendar_year|financial_year|academic_year|year_ending:(?P<ending>[0-9]{2}-[0-9]{2}))"
     r"(?:/P(?P<pool>[1-9][0-9]?)Y)?"
-    r"|census_day:(?P<day>[0-9]{2}-[0-9]{2})|census_month:(?P<month>[0-9]{2}))$"
+    r"|census_day:(?P<day>[0-9]{2}-[0-9]{2})|census_month:(?P<month>[0-9]{2})"
+    r"|(?P<quarter>quarter|financial_quarter))$"
 )
 _LAST_DAYS = {"calendar_year": (12, 31), "financial_year": (3, 31), "academic_year": (8, 31)}
 
@@ -83,8 +88,8 @@ class PeriodRule:
     """A period rule taken apart: when its periods end, and how long they are.
 
     Attributes:
-        kind: `year`, `day` or `month`.
-        month: month of the last day.
+        kind: `year`, `day`, `month` or `quarter`.
+        month: month of the last day; of quarters that of the last quarter.
         day: day of the month of the last day (0: the last of the month).
         years: length in years (0 where the kind is not `year`).
         crosses: True where a year of the rule begins in one calendar year and ends in the next.
@@ -96,8 +101,20 @@ class PeriodRule:
     years: int
     crosses: bool
 
-    def ending_in(self, year: int, status: str = "A") -> Period:
-        """The period of this rule whose last day falls in `year`."""
+    def all_ending_in(self, year: int) -> tuple[Period, ...]:
+        """The periods of this rule whose last day falls in `year`, oldest first: four quarters, else one."""
+        if self.kind == "quarter":
+            return tuple(_period(date(year, month, 1), 3, "M", "A") for month in (1, 4, 7, 10))
+        return (self.ending_in(year),)
+
+    def ending_in(self, year: int, status: str = "A", quarter: int = 4) -> Period:
+        """The period of this rule whose last day falls in `year`.
+
+        Of quarters it is that `quarter` of the rule's own year whose last quarter ends in `year`.
+        """
+        if self.kind == "quarter":
+            months = year * 12 + self.month - 3 * (5 - quarter)
+            return _period(date(months // 12, months % 12 + 1, 1), 3, "M", status)
         day = self.day or monthrange(year, self.month)[1]
         last = date(year, self.month, min(day, monthrange(year, self.month)[1]))
         if self.kind == "day":
@@ -122,19 +139,24 @@ def parse_rule(rule: str) -> PeriodRule:
         if found["month"]:
             date(2001, int(found["month"]), 1)
             return PeriodRule("month", int(found["month"]), 0, 0, False)
+        if found["quarter"]:
+            last = 12 if found["quarter"] == "quarter" else 3
+            return PeriodRule("quarter", last, 0, 0, last != 12)
         if found["day"]:
             day = date.fromisoformat(f"2001-{found['day']}")
             return PeriodRule("day", day.month, day.day, 0, False)
         if found["ending"]:
             ending = date.fromisoformat(f"2001-{found['ending']}")
             month, day_of_month = ending.month, ending.day
+            if (month, day_of_month) == (2, 28):
+                day_of_month = 0  # the end of February, in leap years too
         else:
             month, day_of_month = _LAST_DAYS[found["year"]]
     except ValueError:
         raise DefinitionError(
             f"{rule!r} is not a period rule",
-            hint="use calendar_year, financial_year, academic_year, year_ending:MM-DD, census_day:MM-DD"
-            " or census_month:MM, the year rules with /PnY where years are pooled",
+            hint="use calendar_year, financial_year, academic_year, year_ending:MM-DD, census_day:MM-DD,"
+            " census_month:MM, quarter or financial_quarter, the year rules with /PnY where years are pooled",
         ) from None
     return PeriodRule("year", month, day_of_month, int(found["pool"] or 1), (month, day_of_month) != (12, 31))
 
@@ -158,16 +180,30 @@ def parse_period(label: str, rule: str) -> Period:
     shape = parse_rule(rule)
     text = label.strip()
     if _CANONICAL.match(text):
-        period = shape.ending_in(period_bounds(text)[1].year)
-        if period.canonical == text:
-            return period
+        for period in shape.all_ending_in(period_bounds(text)[1].year):
+            if period.canonical == text:
+                return period
         raise _unreadable(label, rule)
     found = _LABEL.match(text)
     status = LABEL_STATUSES.get((found["suffix"] or "").lower()) if found else None
     if found is None or status is None:
         raise _unreadable(label, rule)
     try:
-        last_year = _last_year(found["body"].strip(), shape)
+        body = found["body"].strip()
+        if shape.kind == "quarter":
+            if months := _MONTHS.match(body):
+                period = parse_period(f"{months['first']}-01/P3M", rule)
+                if f"{period.end:%Y-%m}" == months["last"]:
+                    return replace(period, status=status)
+            parts = _QUARTER.match(body)
+            if parts is None:
+                raise _unreadable(label, rule)
+            body, quarter = parts["year"].strip(), int(parts["quarter"])
+            if shape.crosses == bool(_YEAR.match(body)):  # `2024 Q1` of a financial year could be either's
+                raise _unreadable(label, rule)
+            whole = parse_rule("financial_year" if shape.crosses else "calendar_year")
+            return shape.ending_in(_last_year(body, whole), status, quarter)
+        last_year = _last_year(body, shape)
         return shape.ending_in(last_year, status)
     except (ValueError, OverflowError):
         raise _unreadable(label, rule) from None
@@ -266,7 +302,8 @@ def describe_period(canonical: str) -> str:
     """A canonical period as a person writes it.
 
     `2014-15` (financial), `2014/15` (academic), `2015` (calendar), `2013 to 2015` (pooled calendar years),
-    `2012-13 to 2014-15` (pooled financial years), `year to 2024-09-30`, `2001-03-31` (a day), `2025-01`.
+    `2012-13 to 2014-15` (pooled financial years), `year to 2024-09-30`, `2001-03-31` (a day), `2025-01`,
+    `2024-04 to 2024-06` (a quarter).
     `parse_period` reads it back under the rule the period came from.
     """
     _, count, unit = _parts(canonical)
@@ -275,6 +312,8 @@ def describe_period(canonical: str) -> str:
         return start.isoformat()
     if unit == "M" and count == 1 and start.day == 1:
         return f"{start:%Y-%m}"
+    if unit == "M" and count == 3 and start.day == 1 and start.month % 3 == 1:
+        return f"{start:%Y-%m} to {end:%Y-%m}"  # `Q1` would leave open of which kind of year
     begins = (start.month, start.day)
     if unit == "Y" and begins == (1, 1):
         return str(start.year) if count == 1 else f"{start.year} to {end.year}"
@@ -290,8 +329,7 @@ def describe_period(canonical: str) -> str:
 def shift_period(canonical: str, years: int) -> str:
     """The period `years` later (earlier, if negative) in the same yearly series.
 
-    Every series here comes once a year: a pooled window rolls on by one year, and a census day or month
-    comes round again.
+    A pooled window rolls on by one year, and a census day or month comes round again.
     """
     start, count, unit = _parts(canonical)
     year = start.year + years
@@ -302,8 +340,21 @@ def shift_period(canonical: str, years: int) -> str:
 
 
 def next_period(canonical: str) -> str:
-    """The period that follows in the same yearly series."""
-    return shift_period(canonical, 1)
+    """The period that follows in the same series: the next quarter, else that of the next year."""
+    start, count, unit = _parts(canonical)
+    if (count, unit) != (3, "M"):
+        return shift_period(canonical, 1)
+    following = _last_day(start, 3, "M") + timedelta(days=1)
+    return f"{following.isoformat()}/P3M"
+
+
+def periods_between(earlier: str, later: str) -> int:
+    """How many periods of one series `later` is after `earlier`; 0 where it is not after it."""
+    first, count, unit = _parts(earlier)
+    last = _parts(later)[0]
+    if (count, unit) == (3, "M"):
+        return max(0, ((last.year - first.year) * 12 + last.month - first.month) // 3)
+    return max(0, last.year - first.year)
 
 
 def _beyond(canonical: str) -> InputError:

@@ -14,6 +14,7 @@ import sys
 import typer
 
 from pipelines.cli import (
+    calendar,
     decisions,
     demo,
     figures,
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (demo, ingest, validate, ratings, figures, decisions, quality, questions):
+for module in (demo, ingest, validate, ratings, figures, decisions, quality, questions, calendar):
     module.register(app)
 for name, group in (
     ("quarantine", ingest.quarantine),
