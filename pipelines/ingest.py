@@ -123,7 +123,8 @@ def ingest(
         raise InputError(
             f"publish time {iso(late.published_at or observed_at or 0)} lies in the future",
             file=late.path.name,
-            hint="give the time at which the file was published",
+            hint="give the time at which the file was published; a release date that was announced stands in"
+            " ratings/catalogue/release_dates.csv",
         )
     if scope and kind.event != "observation":
         raise InputError(

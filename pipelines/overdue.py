@@ -17,6 +17,7 @@ from pipelines.settings import Settings
 from ratings.calendar import expected_period
 from ratings.catalogue import Indicator, load_catalogue
 from ratings.periods import describe_period
+from ratings.roster import return_name
 
 _LATE = ("out_of_date", "missing")
 _NAMED = 10
@@ -48,11 +49,6 @@ class LateReturn:
     source_return: str
     services: tuple[str, ...]
     indicators: tuple[LateIndicator, ...]
-
-
-def return_name(indicator: Indicator) -> str:
-    """The return that feeds an indicator, or the collection it is rated from where no return is known."""
-    return indicator.source_return or f"{indicator.collection}, return not known"
 
 
 def overdue_returns(settings: Settings, method: str, *, at: int | None = None) -> list[LateReturn]:

@@ -158,18 +158,23 @@ def calendar_rows(indicator: str | None = None, *, as_published: int | None = No
 
 def agreements(ledger: Ledger, *, as_published: int, as_recorded: int | None = None) -> list[Agreement]:
     """Extensions and exemptions in the order they were recorded, as known at a point on both time axes."""
-    standing = {b.id for b in ledger.batches(as_recorded=as_recorded) if b.voided_by is None}
     return [
-        Agreement(
-            event["organisation"],
-            event["payload"]["source_return"],
-            event["period"],
-            date.fromisoformat(event["payload"]["until"]) if event["payload"]["until"] else None,
-            event["reason"],
-        )
-        for event in ledger.events("definition", as_published=as_published, as_recorded=as_recorded)
-        if event["payload"]["kind"] == AGREEMENT and event["batch"] in standing
+        agreement for _, agreement in _agreements(ledger, as_published=as_published, as_recorded=as_recorded)
     ]
+
+
+def _agreements(
+    ledger: Ledger, *, as_published: int | None = None, as_recorded: int | None = None
+) -> list[tuple[int, Agreement]]:
+    """Each agreement after its batch."""
+    found = []
+    for event in ledger.events("definition", as_published=as_published, as_recorded=as_recorded):
+        says = event["payload"]
+        if says["kind"] == AGREEMENT:
+            until = date.fromisoformat(says["until"]) if says["until"] else None
+            about = event["organisation"], says["source_return"], event["period"]
+            found.append((event["batch"], Agreement(*about, until, event["reason"])))
+    return found
 
 
 def agree(
@@ -192,7 +197,7 @@ def agree(
         reason: why.
 
     Returns:
-        The batch that holds it. The same again appends nothing.
+        The batch that holds it. The same again appends nothing; another about the same takes its place.
 
     Raises:
         InputError: no reason, a period that is none of the return's, or more time than the period has run.
@@ -210,15 +215,24 @@ def agree(
             hint="an extension ends after the period does: check --until",
         )
     name = return_name(indicators[0])
+    agreement = Agreement(who.id, name, canonical, until, reason)
+    ledger = settings.ledger()
+    about = (who.id, name, canonical)
+    earlier = [
+        (batch, known)
+        for batch, known in _agreements(ledger)
+        if (known.organisation, known.source_return, known.period) == about
+    ]
+    if earlier and earlier[-1][1] == agreement:
+        return ledger.batch(earlier[-1][0])
     says = {"kind": AGREEMENT, "source_return": name, "until": until.isoformat() if until else None}
     event = blank_event(
         "definition", says, organisation=who.id, period=canonical, published_at=now(), reason=reason
     )
-    identity = f"agreement {who.id} {name} {canonical} {says['until']} {reason}"
-    simulated = who.kind == SIMULATED
-    return settings.ledger().append(
-        signed(settings, "definition", identity, reason, simulated=simulated), event_frame([event])
-    )
+    # Numbered, so that what was agreed first can be agreed again after something else was.
+    identity = f"agreement {who.id} {name} {canonical} {len(earlier) + 1}"
+    batch = signed(settings, "definition", identity, reason, simulated=who.kind == SIMULATED)
+    return ledger.append(batch, event_frame([event]))
 
 
 def learn_lags(settings: Settings, collection: str) -> pl.DataFrame:
@@ -239,7 +253,7 @@ def learn_lags(settings: Settings, collection: str) -> pl.DataFrame:
     releases = [b.published_at for b in ledger.batches(collection, "vintage") if b.voided_by is None]
     if len(set(releases)) < 2:
         raise NotFoundError(
-            f"{len(set(releases))} release of collection {collection} is known: a lag shows between two",
+            f"a lag shows between two releases, and of {collection} {len(set(releases))} are known",
             hint="ingest its earlier releases, each with the time it was published",
         )
     said = timeline(ledger, [collection]).filter(

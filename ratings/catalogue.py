@@ -192,7 +192,7 @@ class Catalogue:
     announcements: tuple[Announcement, ...] = ()
 
     def announced(self, at: date) -> Mapping[str, Mapping[str, date]]:
-        """Release dates announced by the day `at`: indicator -> period -> date. The last announcement counts."""
+        """Release dates announced by a day: indicator -> period -> date. The last announcement counts."""
         known: dict[str, dict[str, date]] = {}
         for each in self.announcements:
             if each.announced_on <= at:

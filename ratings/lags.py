@@ -3,9 +3,9 @@
 Here: the lags that a collection's own releases show, and what they would have the calendar say.
 Not here: changing the calendar, which a person does in the catalogue.
 
-The day a figure came out lies between two releases: the one it was first in and the one before. A figure counts
-only if its indicator was there before without it, and no newer period was: the first release of a collection,
-a new indicator and a period filled in later show nothing about lags.
+The day a figure came out lies between two releases: the one it was first in and the one before. A figure
+counts only if its indicator was there before without it, and no newer period was: the first release of a
+collection, a new indicator and a period filled in later show nothing about lags.
 """
 
 from __future__ import annotations
@@ -39,10 +39,10 @@ def learned_lags(first_seen: pl.DataFrame, releases: pl.Series, catalogue: Catal
         catalogue: what the calendar says now.
 
     Returns:
-        Columns LAGS, one row per indicator of the catalogue that shows a lag, sorted by it. A lag is the whole
-        days from the end of the period to the release that brought it: an upper bound. `proposed` is the
-        longest of them, so that a release as late as any that was seen is not called late; `basis` says in
-        words what it rests on, and how much sooner it may have been.
+        Columns LAGS, one row per indicator that shows a lag, sorted by it. A lag is the whole days from the
+        end of the period to the release that brought it: an upper bound. `proposed` is the longest of them,
+        so that a release as late as any that was seen is not called late; `basis` says in words what it
+        rests on, and how much sooner it may have been.
     """
     known = first_seen.filter(pl.col("indicator").is_in(list(catalogue.indicators)))
     ends = {period: period_bounds(period)[1] for period in known["period"].unique()}

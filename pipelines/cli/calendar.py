@@ -165,7 +165,7 @@ def _agree(
     if as_json:
         print_json({"batch": batch.id})
     else:
-        print(f"recorded in batch {batch.id}; take it back with: starledger void {batch.id} --reason R")
+        print(f"recorded in batch {batch.id}; a later agreement about the same takes its place")
 
 
 def roster(

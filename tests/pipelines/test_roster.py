@@ -1,0 +1,128 @@
+"""Roster and calendar on a ledger: agreements recorded as facts, lags learned, and the commands."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli import app
+from pipelines.ingest import ingest
+from pipelines.releases import parse_time
+from pipelines.roster import agree, agreements, learn_lags, who_owes
+from pipelines.settings import Settings, settings
+from ratings.catalogue import load_catalogue
+from ratings.errors import InputError, NotFoundError
+from ratings.roster import return_name
+from warehouse.event_log import now
+
+HEADER = "Short Desc,Years,LA and Regions,Values,LA Number\n"
+
+
+@pytest.fixture(scope="module")
+def where(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """Two releases of first entrants to youth justice; Hackney is silent in the second."""
+    folder = tmp_path_factory.mktemp("roster")
+    here = settings(folder / "warehouse", None, "ann")
+    first, second = folder / "first.csv", folder / "second.csv"
+    first.write_text(HEADER + "FirstYJS,2022,Camden,3.5,202\nFirstYJS,2022,Hackney,4,204\n")
+    second.write_text(HEADER + first.read_text().split("\n", 1)[1] + "FirstYJS,2023,Camden,3.6,202\n")
+    for file, at in ((first, "2024-02-01"), (second, "2025-02-10")):
+        ingest(here, [file], "lait", published_at=parse_time(at))
+    return here
+
+
+def _row(where: Settings, organisation: str, at: str, **more: Any) -> dict[str, Any]:
+    name = return_name(load_catalogue().indicator("LAIT:FirstYJS"))
+    found = who_owes(where, as_published=parse_time(at), source_return=name, **more)
+    chosen = (pl.col("organisation") == organisation) & (pl.col("period") == "2023-01-01/P1Y")
+    return found.row(by_predicate=chosen, named=True)
+
+
+def test_a_council_that_is_silent_stands_before_those_that_answered(where: Settings) -> None:
+    assert _row(where, "camden", "2025-03-01")["state"] == "received"
+    assert _row(where, "hackney", "2025-03-01")["state"] == "due"
+    assert _row(where, "hackney", "2025-06-01")["state"] == "never"
+    assert _row(where, "camden", "2025-02-01")["state"] == "due"  # as published before the second release
+
+
+def test_an_agreement_is_a_fact_that_holds_from_the_time_it_was_recorded(where: Settings) -> None:
+    before = now()
+    name = _row(where, "hackney", "2025-06-01")["source_return"]
+    first = agree(where, "Hackney", name, "2023", until=date(2040, 1, 1), reason="flood")
+    again = agree(where, "hackney", name.upper(), "2023-01-01/P1Y", until=date(2040, 1, 1), reason="flood")
+    exempt = agree(where, "Hackney", name, "2023", until=None, reason="merged")
+    back = agree(where, "Hackney", name, "2023", until=date(2040, 1, 1), reason="flood")
+
+    assert first.id == again.id < exempt.id < back.id
+    ledger = where.ledger()
+    assert agreements(ledger, as_published=before) == []
+    assert [a.until for a in agreements(ledger, as_published=now())] == [
+        date(2040, 1, 1),
+        None,
+        date(2040, 1, 1),
+    ]
+    assert len(agreements(ledger, as_published=now(), as_recorded=first.last_position)) == 1
+
+
+@pytest.mark.parametrize(
+    ("organisation", "period", "until", "reason", "error"),
+    [
+        ("Hackney", "2023", date(2023, 12, 31), "flood", InputError),
+        ("Hackney", "2023-31", None, "flood", InputError),
+        ("Hackney", "2023", None, " ", InputError),
+        ("Atlantis", "2023", None, "sunk", NotFoundError),
+    ],
+)
+def test_an_agreement_that_cannot_be_is_refused_and_nothing_is_recorded(
+    where: Settings, organisation: str, period: str, until: date | None, reason: str, error: type[Exception]
+) -> None:
+    head = where.ledger().head()
+    name = _row(where, "hackney", "2025-06-01")["source_return"]
+    with pytest.raises(error):
+        agree(where, organisation, name, period, until=until, reason=reason)
+    assert where.ledger().head() == head
+
+
+def test_lags_are_proposed_from_releases_and_never_applied(where: Settings) -> None:
+    (row,) = learn_lags(where, "lait").to_dicts()
+
+    assert (row["indicator"], row["proposed"]) == (
+        "LAIT:FirstYJS",
+        (date(2025, 2, 10) - date(2023, 12, 31)).days,
+    )
+    with pytest.raises(NotFoundError, match="of ascof 0 are known"):
+        learn_lags(where, "ascof")
+
+
+def test_the_commands_print_tables_json_and_lines_to_paste(where: Settings) -> None:
+    def run(*arguments: str) -> str:
+        done = CliRunner().invoke(
+            app, [*arguments, "--warehouse", str(where.warehouse)], catch_exceptions=False
+        )
+        assert done.exit_code == 0, done.output
+        return done.output
+
+    lines = run("calendar", "learn", "--collection", "lait", "--csv").splitlines()
+    assert lines[0] == "code,publication_lag_days,lag_basis"
+    assert lines[1].startswith("LAIT:FirstYJS,407,")
+    rows = json.loads(run("roster", "--as-published", "2025-02-20", "--json"))
+    assert {"organisation", "source_return", "period", "state", "due_on", "days_late"} <= set(rows[0])
+    assert "never" in run("roster", "--as-published", "2025-02-20")
+    shown = CliRunner().invoke(app, ["calendar", "show", "PAF:A1", "--as-published", "2002-05-30", "--json"])
+    (row,) = json.loads(shown.output)
+    assert (row["expected"], row["next"], row["next_due"]) == ("2000-01", "2001-02", "2002-12-01")
+
+
+def test_a_publish_time_in_the_future_is_refused_and_the_message_says_where_announcements_go(
+    where: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "early.csv"
+    file.write_text(HEADER + "FirstYJS,2024,Camden,3.5,202\n")
+    with pytest.raises(InputError, match=r"lies in the future.*release_dates\.csv"):
+        ingest(where, [file], "lait", published_at=now() + 86_400_000_000)
