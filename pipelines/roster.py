@@ -277,7 +277,8 @@ def _of_return(source_return: str, indicators: list[Indicator]) -> list[Indicato
 
 
 def _period_of(label: str, indicators: list[Indicator]) -> tuple[str, date]:
-    """The canonical period, and its last day, that a label names under a rule of the return."""
+    """The canonical period, and its last day, that a label names in a return, whatever its rules."""
+    found: dict[str, date] = {}
     refused: InputError | None = None
     for rule in dict.fromkeys(i.period_rule for i in indicators):
         try:
@@ -285,6 +286,13 @@ def _period_of(label: str, indicators: list[Indicator]) -> tuple[str, date]:
         except InputError as error:
             refused = error
         else:
-            return period.canonical, period.end
-    assert refused is not None  # a return has at least one indicator
-    raise refused
+            found[period.canonical] = period.end
+    if len(found) > 1:
+        raise InputError(
+            f"{label!r} may mean {' or '.join(sorted(found))} in this return",
+            hint="give one of these as --period",
+        )
+    if not found:
+        assert refused is not None  # a return has at least one indicator
+        raise refused
+    return found.popitem()

@@ -21,6 +21,7 @@ from ratings.errors import InputError, NotFoundError
 from ratings.roster import return_name
 from warehouse.event_log import now
 
+PERIOD = "2023-01-01/P1Y"
 HEADER = "Short Desc,Years,LA and Regions,Values,LA Number\n"
 
 
@@ -40,7 +41,7 @@ def where(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def _row(where: Settings, organisation: str, at: str, **more: Any) -> dict[str, Any]:
     name = return_name(load_catalogue().indicator("LAIT:FirstYJS"))
     found = who_owes(where, as_published=parse_time(at), source_return=name, **more)
-    chosen = (pl.col("organisation") == organisation) & (pl.col("period") == "2023-01-01/P1Y")
+    chosen = (pl.col("organisation") == organisation) & (pl.col("period") == PERIOD)
     return found.row(by_predicate=chosen, named=True)
 
 
@@ -54,10 +55,10 @@ def test_a_council_that_is_silent_stands_before_those_that_answered(where: Setti
 def test_an_agreement_is_a_fact_that_holds_from_the_time_it_was_recorded(where: Settings) -> None:
     before = now()
     name = _row(where, "hackney", "2025-06-01")["source_return"]
-    first = agree(where, "Hackney", name, "2023", until=date(2040, 1, 1), reason="flood")
-    again = agree(where, "hackney", name.upper(), "2023-01-01/P1Y", until=date(2040, 1, 1), reason="flood")
-    exempt = agree(where, "Hackney", name, "2023", until=None, reason="merged")
-    back = agree(where, "Hackney", name, "2023", until=date(2040, 1, 1), reason="flood")
+    first = agree(where, "Hackney", name, PERIOD, until=date(2040, 1, 1), reason="flood")
+    again = agree(where, "hackney", name.upper(), PERIOD, until=date(2040, 1, 1), reason="flood")
+    exempt = agree(where, "Hackney", name, PERIOD, until=None, reason="merged")
+    back = agree(where, "Hackney", name, PERIOD, until=date(2040, 1, 1), reason="flood")
 
     assert first.id == again.id < exempt.id < back.id
     ledger = where.ledger()
@@ -73,10 +74,11 @@ def test_an_agreement_is_a_fact_that_holds_from_the_time_it_was_recorded(where: 
 @pytest.mark.parametrize(
     ("organisation", "period", "until", "reason", "error"),
     [
-        ("Hackney", "2023", date(2023, 12, 31), "flood", InputError),
+        ("Hackney", PERIOD, date(2023, 12, 31), "flood", InputError),
         ("Hackney", "2023-31", None, "flood", InputError),
-        ("Hackney", "2023", None, " ", InputError),
-        ("Atlantis", "2023", None, "sunk", NotFoundError),
+        ("Hackney", "2023", None, "flood", InputError),  # a calendar or a financial year: the return has both
+        ("Hackney", PERIOD, None, " ", InputError),
+        ("Atlantis", PERIOD, None, "sunk", NotFoundError),
     ],
 )
 def test_an_agreement_that_cannot_be_is_refused_and_nothing_is_recorded(
