@@ -17,11 +17,11 @@ from assets.columns import column_schema
 from assets.resources import READ_AGAIN, Warehouse
 from assets.sources import source_key, spelt
 from pipelines.indicators import IndicatorFigures
-from pipelines.overdue import return_name
 from pipelines.settings import code_version
 from ratings.catalogue import Indicator, load_catalogue
 from ratings.errors import DefinitionError
 from ratings.periods import describe_period
+from ratings.roster import return_name
 
 # Whether the nightly sweep ran, and nothing else: how fresh a figure is, the check `freshness` says.
 NIGHTLY = dg.FreshnessPolicy.time_window(warn_window=timedelta(hours=26), fail_window=timedelta(hours=50))
