@@ -105,6 +105,7 @@ def _from_snapshot(
         raise NotFoundError(f"{body.name} is not in {found.id}", hint="run `starledger snapshots list`")
     stars = found.table("stars", organisation=body.id).to_dicts()
     steps = found.table("lineage", organisation=body.id).to_dicts()
+    fresh = found.table("freshness", organisation=body.id).sort("indicator").to_dicts()
     bands = found.table("bands", organisation=body.id).to_dicts()
     judgements = [
         _judgement(sources, row, steps) for row in found.table("judgements", organisation=body.id).to_dicts()
@@ -134,6 +135,11 @@ def _from_snapshot(
         },
         "star": _plain(stars[0]) if stars else None,
         "decision": _decision(sources, stars[0]) if stars else None,
+        "flips": [
+            {"indicator": row["indicator"], "state": row["state"], "other_stars": row["other_stars"]}
+            for row in fresh
+            if row.get("other_stars")
+        ],
         "published": _published(sources, body, manifest["method"]["round"]),
         "judgements": judgements,
         "figures": [

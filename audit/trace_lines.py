@@ -12,6 +12,7 @@ from typing import Any
 Line = tuple[int, str]
 
 _SERVICES = {"children": "children's services", "adults": "adults' services"}
+_FLIPS = 5  # as many inputs that alone could change a star are named
 _ASPECTS = {"serving": "serving people well", "prospects": "prospects for improvement"}
 
 
@@ -68,6 +69,7 @@ def _head(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
             f"is {star['oldest_deciding_age_days']} days old; {star['out_of_date_inputs']} out of date, "
             f"{star['missing_inputs']} missing",
         )
+    yield from _could_change(trace)
     if published := trace["published"]:
         stars = published["says"].get("stars")
         same = star["star"] is not None and stars == str(star["star"])
@@ -82,6 +84,28 @@ def _evidence(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
         of = ", ".join([f"{says['kind']} of {_day(item['published_at'])}", *filter(None, about)])
         yield 1, f"{of}: {says['says']}"
         yield from _source(2, item["event"], item["source"], told)
+
+
+def _could_change(trace: dict[str, Any]) -> Iterator[Line]:
+    """Whether fresh data could change the star, and what would."""
+    star = trace["star"]
+    answer = star.get("could_fresh_data_change_it")  # snapshots of before schema 3 do not say
+    if answer is None:
+        return
+    if answer == "never":
+        yield 1, f"fresh data could never change it; {star['held_fixed']}"
+        return
+    reach = f"{star['lowest_star']} to {star['highest_star']}"
+    yield (
+        1,
+        f"fresh data could {answer} change it: {reach} stars with all that is missing or out of date; "
+        f"{star['held_fixed']}",
+    )
+    alone = trace["flips"]
+    for row in alone[:_FLIPS]:
+        yield 2, f"{row['indicator']} alone: {row['other_stars']}"
+    if len(alone) > _FLIPS:
+        yield 2, f"{len(alone) - _FLIPS} more alone: freshness.parquet, column other_stars"
 
 
 def _decided(decision: dict[str, Any]) -> str:

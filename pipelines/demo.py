@@ -28,6 +28,7 @@ from rich.table import Table
 from pipelines.definitions import adopt
 from pipelines.demo_tables import (
     bands_table,
+    could_change,
     dubious_table,
     findings_table,
     out_of_date_table,
@@ -147,6 +148,7 @@ def _part_published(stage: _Stage) -> SnapshotRef:
     _say_match(stage)
     stage.show(findings_table(crossfoot(totals)))
     _say_age_of_a1(stage)
+    stage.say(could_change(snapshot))
     return snapshot
 
 
@@ -172,6 +174,7 @@ def _part_simulated(stage: _Stage) -> SnapshotRef:
     for table in (out_of_date_table(snapshot), dubious_table(snapshot)):
         table.title = f"{table.title} (SIMULATED)"
         stage.show(table)
+    stage.say(could_change(snapshot))
     return snapshot
 
 

@@ -18,6 +18,7 @@ from rich.table import Table
 from pipelines.ingest_report import INGESTED, IngestReport
 from ratings.catalogue import load_catalogue
 from ratings.crossfoot import STARS, Finding
+from ratings.flips import ANSWERS
 from ratings.periods import describe_period
 from warehouse.snapshots import SnapshotRef
 
@@ -100,6 +101,18 @@ def out_of_date_table(snapshot: SnapshotRef) -> Table:
         numbers = (str(row["days_late"]), str(row["age_days"]))
         table.add_row(_indicator(row["indicator"]), str(row["councils"]), newest, *numbers)
     return table
+
+
+def could_change(snapshot: SnapshotRef) -> str:
+    """A sentence: of how many stars fresh data could change what."""
+    stars = snapshot.table("stars").filter(pl.col("star").is_not_null())
+    counts = dict(stars["could_fresh_data_change_it"].value_counts().iter_rows())
+    said = ", ".join(f"{answer} {counts.get(answer, 0)}" for answer in ANSWERS)
+    alone = stars.filter(pl.col("flipping_inputs") > 0).height
+    return (
+        f"Could fresh data change a star, of {stars.height}? {said}; in {alone} a single figure could."
+        f" {str(stars['held_fixed'][0]).capitalize()}."
+    )
 
 
 def dubious_table(snapshot: SnapshotRef) -> Table:

@@ -91,7 +91,7 @@ def build(
     tell(f"{inputs.figures.height} figures of {inputs.organisations.height} organisations")
     rating = apply(inputs, option=option)
     tell(f"{rating.bands.height} bands, {rating.judgements.height} judgements, {rating.stars.height} stars")
-    tables = snapshot_tables(inputs, rating)
+    tables = snapshot_tables(inputs, rating, option=option)
     return write(settings, ledger, inputs, rating, tables, label=label, option=option)
 
 

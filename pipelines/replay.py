@@ -90,7 +90,7 @@ def replay(settings: Settings, snapshot_id: str, *, method: str | Path | None = 
         round=said["method"]["round"],
     )
     rating = apply(inputs, option=said["method"]["option"])
-    frames = snapshot_tables(inputs, rating)
+    frames = snapshot_tables(inputs, rating, option=said["method"]["option"])
     tables = []
     for name, table in TABLES.items():
         again = table.arrow(frames[name])

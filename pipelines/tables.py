@@ -10,33 +10,37 @@ import polars as pl
 
 from pipelines.inputs import Inputs
 from ratings.decisions import STAR
+from ratings.flips import SUMMARY, VALUES, Flips, flips
 from ratings.freshness import freshness
 from ratings.periods import period_bounds
 from ratings.quality import evidence, graded, load_quality_rules
 from ratings.rating import Rating
+from ratings.roster import return_name
 
 _PAIR = ["organisation", "indicator"]
 _EDGE = ["organisation", "from_kind", "from_id", "to_kind", "to_id", "row"]
 
 
-def snapshot_tables(inputs: Inputs, rating: Rating) -> dict[str, pl.DataFrame]:
+def snapshot_tables(inputs: Inputs, rating: Rating, *, option: str | None = None) -> dict[str, pl.DataFrame]:
     """Every table of the snapshot of a rating.
 
     Args:
         inputs: what it was made from.
         rating: what the method said.
+        option: the star table that was used; by default the method's own choice.
 
     Returns:
         A frame per table of `warehouse.snapshot_tables.TABLES`, with its columns, in any order.
     """
     asked = asked_pairs(inputs, rating)
     fresh = freshness_table(inputs, rating, asked)
+    change = what_would_change(inputs, rating, asked, fresh, option)
     return {
-        "stars": stars_table(inputs, rating, asked, fresh),
+        "stars": stars_table(inputs, rating, asked, fresh, change),
         "judgements": rating.judgements,
         "bands": bands_table(inputs, rating, fresh),
         "observations": observations_table(inputs),
-        "freshness": fresh,
+        "freshness": fresh_with_flips(inputs, fresh, change),
         "quality": quality_table(inputs, fresh),
         "organisations": organisations_table(inputs),
         "lineage": lineage_table(inputs, rating, asked),
@@ -88,12 +92,53 @@ def freshness_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame) -> pl.D
     )
 
 
-def stars_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
-    """Stars with the age and freshness of what they rest on."""
-    figures = (
+def _counted(asked: pl.DataFrame, fresh: pl.DataFrame) -> pl.DataFrame:
+    """Every figure that a star asks for, once: `known`, `period` and, of its freshness, `state`."""
+    return (
         asked.group_by(_PAIR)
         .agg(pl.col("known").any(), pl.col("period").first())
         .join(fresh.select(*_PAIR, "state"), on=_PAIR, how="left")
+    )
+
+
+def what_would_change(
+    inputs: Inputs, rating: Rating, asked: pl.DataFrame, fresh: pl.DataFrame, option: str | None
+) -> Flips | None:
+    """What fresh figures in place of those that are out of date or missing could do; None without stars."""
+    method = inputs.method
+    if not method.stars or method.judgements is None:
+        return None
+    doubtful = _counted(asked, fresh).filter(~pl.col("known") | (pl.col("state") == "out_of_date"))
+    day = method.judgements.rounds[rating.round] if rating.round else inputs.day
+    return flips(method, rating, doubtful.select(_PAIR), inputs.catalogue, day=day, option=option)
+
+
+def fresh_with_flips(inputs: Inputs, fresh: pl.DataFrame, change: Flips | None) -> pl.DataFrame:
+    """Freshness with the return that feeds each figure, and the values of it that alone give another star."""
+    returns = {code: return_name(indicator) for code, indicator in inputs.catalogue.indicators.items()}
+    with_return = fresh.with_columns(
+        source_return=pl.col("indicator").replace_strict(returns, default=None, return_dtype=pl.String)
+    )
+    if change is None:
+        return with_return.with_columns(other_stars=pl.lit(None, pl.String))
+    what = (
+        pl.when(pl.col("band").is_not_null())
+        .then(pl.format("band {}", "band"))
+        .otherwise(pl.format("a value of {}", "value"))
+    )
+    told = change.values.with_columns(value=pl.col("value").cast(pl.String)).with_columns(
+        says=pl.format("{} gives {}", what, pl.col("star").cast(pl.String).fill_null("no star"))
+    )
+    each = told.group_by(_PAIR, maintain_order=True).agg(other_stars=pl.col("says").str.join("; "))
+    return with_return.join(each, on=_PAIR, how="left")
+
+
+def stars_table(
+    inputs: Inputs, rating: Rating, asked: pl.DataFrame, fresh: pl.DataFrame, change: Flips | None
+) -> pl.DataFrame:
+    """Stars with the age and freshness of what they rest on, and whether fresh data could change them."""
+    figures = (
+        _counted(asked, fresh)
         .join(_ends(asked["period"]), on="period", how="left")
         .with_columns(age=(pl.lit(inputs.day) - pl.col("period_end")).dt.total_days())
     )
@@ -107,6 +152,15 @@ def stars_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame, fresh: pl.D
         inputs=pl.col("known").sum().cast(pl.Int64),
         out_of_date_inputs=(pl.col("known") & (pl.col("state") == "out_of_date")).sum().cast(pl.Int64),
         missing_inputs=(~pl.col("known")).sum().cast(pl.Int64),
+        out_of_date_indicators=pl.col("indicator")
+        .filter(pl.col("known") & (pl.col("state") == "out_of_date"))
+        .sort()
+        .str.join(", "),
+    )
+    summary = pl.DataFrame(schema=SUMMARY) if change is None else change.summary
+    alone = pl.DataFrame(schema=VALUES) if change is None else change.values
+    flipping = alone.group_by("organisation").agg(
+        flipping_inputs=pl.col("indicator").n_unique().cast(pl.Int64)
     )
     return (
         rating.stars.join(
@@ -114,7 +168,13 @@ def stars_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame, fresh: pl.D
         )
         .join(oldest, on="organisation", how="left")
         .join(counted, on="organisation", how="left")
-        .with_columns(pl.col("inputs", "out_of_date_inputs", "missing_inputs").fill_null(0))
+        .join(summary, on="organisation", how="left")
+        .join(flipping, on="organisation", how="left")
+        .with_columns(
+            pl.col("inputs", "out_of_date_inputs", "missing_inputs", "flipping_inputs").fill_null(0),
+            pl.col("out_of_date_indicators").fill_null(""),
+            held_fixed=pl.lit(None if change is None else change.held, pl.String),
+        )
         .with_columns(
             out_of_date_share=pl.when(pl.col("inputs") > 0).then(
                 pl.col("out_of_date_inputs") / pl.col("inputs")

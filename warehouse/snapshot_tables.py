@@ -220,6 +220,28 @@ _STARS = SnapshotTable(
             "figures",
             required=True,
         ),
+        Column(
+            "out_of_date_indicators",
+            "string",
+            "codes of those out of date, separated by commas; blank where there is none",
+            required=True,
+        ),
+        Column(
+            "could_fresh_data_change_it",
+            "string",
+            "never, possibly or certainly: by figures in place of those out of date or missing",
+            required=True,
+        ),
+        Column("lowest_star", "int64", "lowest star that such figures together could give", "stars"),
+        Column("highest_star", "int64", "highest star that such figures together could give", "stars"),
+        Column(
+            "flipping_inputs",
+            "int64",
+            "inputs of which one alone could give another star: freshness.other_stars says how",
+            "figures",
+            required=True,
+        ),
+        Column("held_fixed", "string", "what the answer takes as given, in a sentence", required=True),
         *_MARKS,
     ),
 )
@@ -322,6 +344,12 @@ _FRESHNESS = SnapshotTable(
         Column("periods_behind", "int64", "periods between the two", "periods"),
         Column("days_late", "int64", "days since the expected figure should have been out", "days"),
         Column("age_days", "int64", "from the end of the latest period to as_published", "days"),
+        Column("source_return", "string", "return that feeds the indicator, else its topic"),
+        Column(
+            "other_stars",
+            "string",
+            "bands or values of this figure that alone give another star, and which; null where none",
+        ),
     ),
 )
 

@@ -180,6 +180,24 @@ def test_a_placement_figure_was_425_days_old_on_30_may_2002(here: Settings) -> N
     assert (star["inputs"], star["missing_inputs"]) == (1, 2)
 
 
+def test_a_star_says_whether_a_missing_key_figure_could_change_it_and_how(here: Settings) -> None:
+    both = [*judgements("walsall", "no poor no poor"), *judgements("bury", "yes excellent yes excellent")]
+    append(here, both, collection="judgements", at=MAY_2002)
+    built = build(here, "ssi-2002", as_published=MAY_2002)
+    stars = {row["organisation"]: row for row in built.table("stars").to_dicts()}
+    answers = {
+        who: row["could_fresh_data_change_it"] for who, row in stars.items() if row["star"] is not None
+    }
+    assert answers == {"walsall": "never", "bury": "possibly"}
+    best = stars["bury"]
+    assert best["lowest_star"] < best["star"] == best["highest_star"] == 3
+    fresh = built.table("freshness", organisation="bury").to_dicts()
+    told = {row["indicator"]: row["other_stars"] for row in fresh if row["other_stars"]}
+    assert len(told) == best["flipping_inputs"] > 0
+    assert told["PAF:A1"] == "a value of 20.000001 gives 2"
+    assert all(row["source_return"] for row in fresh if row["indicator"] == "PAF:A1")
+
+
 def test_a_failed_key_threshold_caps_the_judgement(here: Settings) -> None:
     append(
         here,
