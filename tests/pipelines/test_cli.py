@@ -127,7 +127,7 @@ def test_void_takes_a_batch_back(warehouse: Path, tmp_path: Path) -> None:
             "'Tuesday' is not a time",
         ),
         (["rate", "--method", "nope"], "there is no ledger at"),
-        (["methods", "show", "nope"], "no method 'nope'. Next: choose one of lait-quartile"),
+        (["methods", "show", "nope"], "no method 'nope'. Next: choose one of adult-social-care-2006"),
         (["snapshots", "show", "nope"], "nope"),
         (["void", "1", "--reason", "x"], "there is no ledger at"),
     ],
