@@ -124,9 +124,9 @@ def prove_decision(decision: Decision, method: Method) -> None:
         )
     rounds = method.judgements.rounds if method.judgements else {}
     if method.recorded and decision.round not in rounds:
+        named = "no round is named" if decision.round is None else f"it does not cover {decision.round!r}"
         raise MethodError(
-            f"{method.id} rates round by round, and does not cover round {decision.round!r}",
-            hint=f"give one of {', '.join(rounds)}",
+            f"{method.id} rates round by round, and {named}", hint=f"give one of {', '.join(rounds)}"
         )
     if not method.recorded and decision.round is not None:
         raise MethodError(f"{method.id} has no rounds", hint="leave the round out")

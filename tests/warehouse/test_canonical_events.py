@@ -6,10 +6,11 @@ import hashlib
 from typing import Any
 
 import polars as pl
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from warehouse import schema
+from warehouse import canonical_events, schema
 from warehouse.canonical_events import (
     BATCH_FIELDS,
     EVENT_FIELDS,
@@ -77,3 +78,15 @@ def test_by_row_and_by_column_are_the_same_leaves(rows: list[dict[str, Any]]) ->
     by_row = [event_leaf(row, salts[n * SALT_BYTES : (n + 1) * SALT_BYTES]) for n, row in enumerate(rows)]
     assert event_leaves(frame, salts) == by_row
     assert event_leaves(frame.cast({pl.String: pl.Categorical}), salts) == by_row
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(canonical_events, "_PIECE", 2)
+        assert event_leaves(frame, salts) == by_row
+
+
+def test_a_whole_number_in_a_column_of_real_ones_is_hashed_as_it_is_stored() -> None:
+    rows = [event(type="observation", schema_version=1, value=7.0)] * 3
+    frame = pl.DataFrame(rows, schema={name: TYPES[name] for name in EVENT_FIELDS})
+    salts = bytes(SALT_BYTES * 3)
+    assert event_leaves(frame.with_columns(pl.col("value").cast(pl.Int64)), salts) == event_leaves(
+        frame, salts
+    )
