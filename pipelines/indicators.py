@@ -25,7 +25,7 @@ from ratings.catalogue import Catalogue, load_catalogue
 from ratings.freshness import STATES, freshness
 from ratings.methods import load_method
 from warehouse.observations import FIGURE, state, timeline
-from warehouse.snapshot_tables import digest
+from warehouse.table_digest import digest
 
 WORST = 3  # organisations named of those furthest behind
 

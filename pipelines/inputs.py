@@ -36,6 +36,7 @@ _JUDGEMENT = {
     "service": pl.String,
     "aspect": pl.String,
     "judgement": pl.String,
+    "collection": pl.String,
     "published_at": pl.Int64,
     "position": pl.Int64,
     "batch": pl.Int64,
@@ -57,7 +58,7 @@ class Inputs:
         organisations: the population: `id`, `name`, `kind`, `region`, `opened`, `closed`.
         figures: figures of the population and of the indicators in scope, columns of the observation state.
         judgements: recorded judgements: `organisation`, `round`, `service`, `aspect`, `judgement`,
-            `published_at`, `position`, `batch`, `source_row`.
+            `collection`, `published_at`, `position`, `batch`, `source_row`.
         decisions: those that stand at `as_published` on outcomes of this population, method and round.
         counts: what happened to the figures of each indicator (figure_history.py).
         files: SHA-256 of the file of each batch that has one.

@@ -9,6 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from pipelines.inputs import Inputs
+from ratings.collections import list_collections
 from ratings.decisions import STAR
 from ratings.flips import SUMMARY, VALUES, Flips, flips
 from ratings.freshness import freshness
@@ -18,7 +19,7 @@ from ratings.rating import Rating
 from ratings.roster import return_name
 
 _PAIR = ["organisation", "indicator"]
-_EDGE = ["organisation", "from_kind", "from_id", "to_kind", "to_id", "row"]
+_EDGE = ["organisation", "from_kind", "from_id", "to_kind", "to_id"]
 
 
 def snapshot_tables(inputs: Inputs, rating: Rating, *, option: str | None = None) -> dict[str, pl.DataFrame]:
@@ -229,10 +230,12 @@ def lineage_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame) -> pl.Dat
     banded = rating.bands.join(earlier, on=[*_PAIR, "previous_period"], how="left")
     events = pl.concat(
         [
-            inputs.figures.select(
-                "organisation", "position", pl.col("source_batch").alias("batch"), "source_row"
+            inputs.figures.join(_value_columns(), on="collection", how="left").select(
+                "organisation", "position", pl.col("source_batch").alias("batch"), "source_row", "column"
             ),
-            inputs.judgements.select("organisation", "position", "batch", "source_row"),
+            inputs.judgements.join(
+                _judgement_columns(), on=["collection", "service", "aspect"], how="left"
+            ).select("organisation", "position", "batch", "source_row", "column"),
             _decision_events(inputs),
         ]
     )
@@ -250,7 +253,7 @@ def lineage_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame) -> pl.Dat
         del steps[0]
     for d in inputs.decisions:
         outcome = ("star", d.organisation) if d.on == STAR else ("judgement", d.on)
-        step = (d.organisation, *outcome, "event", str(d.position), None)
+        step = (d.organisation, *outcome, "event", str(d.position), None, None)
         steps.append(pl.DataFrame([step], schema=steps[0].schema, orient="row"))
     reached = pl.concat(steps).filter(pl.col("to_kind") == "event").select("to_id").unique()
     files = pl.DataFrame(
@@ -269,15 +272,35 @@ def lineage_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame) -> pl.Dat
             ("event", "position"),
             ("file", "sha256"),
             "source_row",
+            "column",
         ),
     ]
-    return pl.concat(steps).unique(_EDGE[:-1])
+    return pl.concat(steps).unique(_EDGE)
 
 
 def _decision_events(inputs: Inputs) -> pl.DataFrame:
     """The events of the decisions that stand; they were entered by hand, so that no file holds them."""
-    rows = [(d.organisation, d.position, d.batch, None) for d in inputs.decisions]
-    names = {"organisation": pl.String, "position": pl.Int64, "batch": pl.Int64, "source_row": pl.Int64}
+    rows = [(d.organisation, d.position, d.batch, None, None) for d in inputs.decisions]
+    names = {
+        "organisation": pl.String,
+        "position": pl.Int64,
+        "batch": pl.Int64,
+        "source_row": pl.Int64,
+        "column": pl.String,
+    }
+    return pl.DataFrame(rows, schema=names, orient="row")
+
+
+def _value_columns() -> pl.DataFrame:
+    """Of each collection the column of its files that holds a figure."""
+    rows = [(c.id, c.columns.value) for c in list_collections()]
+    return pl.DataFrame(rows, schema={"collection": pl.String, "column": pl.String}, orient="row")
+
+
+def _judgement_columns() -> pl.DataFrame:
+    """Of each collection the column of its files that holds the judgement of a service's aspect."""
+    rows = [(c.id, j.service, j.aspect, j.column) for c in list_collections() for j in c.judgements]
+    names = dict.fromkeys(("collection", "service", "aspect", "column"), pl.String)
     return pl.DataFrame(rows, schema=names, orient="row")
 
 
@@ -286,6 +309,7 @@ def _edges(
     source: tuple[str, str | pl.Expr],
     target: tuple[str | pl.Expr, str | pl.Expr],
     row: str | None = None,
+    column: str | None = None,
 ) -> pl.DataFrame:
     """Steps of one kind: from (kind, id) to (kind, id); a kind that is text stands for itself."""
 
@@ -300,6 +324,7 @@ def _edges(
         to_kind=to_kind,
         to_id=of(target[1]),
         row=pl.col(row) if row else pl.lit(None, pl.Int64),
+        column=pl.col(column) if column else pl.lit(None, pl.String),
     )
 
 

@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from ratings.errors import SnapshotError
 from warehouse.canonical import canonical_json, sha256_hex
-from warehouse.snapshot_tables import SCHEMA_VERSION, TABLES, digest
+from warehouse.snapshot_tables import SCHEMA_VERSION, TABLES
+from warehouse.table_digest import digest
 
 MANIFEST = "manifest.json"
 SNAPSHOT_ID = re.compile(r"[a-z0-9][a-z0-9.-]*-\d{8}-[0-9a-f]{12}")

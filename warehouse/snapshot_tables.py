@@ -1,169 +1,31 @@
-"""Snapshot tables: what stands in each table of a snapshot, and the digest of its rows.
+"""Snapshot tables: what stands in each table of a snapshot.
 
-Here: every column with type, unit and meaning; the declared keys; the digest that does not depend on who
-    wrote the Parquet file.
-Not here: directories and manifests (snapshots.py), how the rows come about (pipelines/rate.py).
+Here: every column with type, unit, nullability and meaning; the declared keys; what each schema version changed.
+Not here: what a column is (snapshot_columns.py), directories and manifests (snapshots.py), how the rows come
+    about (pipelines/tables.py).
 """
 
 from __future__ import annotations
 
-import hashlib
-import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
 
-import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from ratings.errors import SnapshotError
-from warehouse.canonical import canonical_json
+from warehouse.snapshot_columns import Column, SnapshotTable
 
-SCHEMA_VERSION = 3
-"""Goes up by one whenever a column is added, dropped, or comes to mean something else."""
-
-_TYPES = {
-    "string": pa.string(),
-    "int64": pa.int64(),
-    "double": pa.float64(),
-    "bool": pa.bool_(),
-    "date": pa.date32(),
-    "time": pa.timestamp("us", tz="UTC"),
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column of a snapshot table.
-
-    Attributes:
-        name: its name.
-        type: `string`, `int64`, `double`, `bool`, `date`, or `time` (microseconds UTC).
-        meaning: one line for people.
-        unit: of its numbers; blank where it has none.
-        required: True where it is never null.
-    """
-
-    name: str
-    type: str
-    meaning: str
-    unit: str = ""
-    required: bool = False
-
-    def field(self) -> Any:
-        """The column as an Arrow field; unit and meaning are its metadata."""
-        notes = {"meaning": self.meaning} | ({"unit": self.unit} if self.unit else {})
-        return pa.field(self.name, _TYPES[self.type], nullable=not self.required, metadata=notes)
-
-
-@dataclass(frozen=True, slots=True)
-class SnapshotTable:
-    """A table of a snapshot: its name, what a row is, the columns that name a row, all columns in order."""
-
-    name: str
-    meaning: str
-    key: tuple[str, ...]
-    columns: tuple[Column, ...]
-
-    def schema(self) -> pa.Schema:
-        """The Arrow schema, meanings and units in the metadata."""
-        notes: Any = {"table": self.name, "meaning": self.meaning, "key": ",".join(self.key)}
-        return pa.schema([c.field() for c in self.columns], metadata=notes)
-
-    def arrow(self, frame: pl.DataFrame) -> pa.Table:
-        """Rows as this table has them: its columns and types, sorted by the key.
-
-        Args:
-            frame: at least the columns of this table, in any order; others are left out. Times may be int64
-                microseconds.
-
-        Raises:
-            SnapshotError: a column is missing or of another type, a key is null or occurs twice, or a number
-                is not finite.
-        """
-        names = [c.name for c in self.columns]
-        if absent := [name for name in names if name not in frame.columns]:
-            raise SnapshotError(f"table {self.name} lacks the columns {', '.join(absent)}")
-        rows = frame.select(names).sort(self.key)
-        if rows.select(self.key).is_duplicated().any():
-            raise SnapshotError(f"table {self.name} has two rows of one key ({', '.join(self.key)})")
-        for column in self.columns:
-            if column.required and rows[column.name].null_count():
-                raise SnapshotError(f"table {self.name}: {column.name} is null in some rows")
-            if (
-                column.type == "double"
-                and not rows[column.name].cast(pl.Float64).drop_nulls().is_finite().all()
-            ):
-                raise SnapshotError(f"table {self.name}: {column.name} holds a number that is not finite")
-        try:
-            table = rows.to_arrow(compat_level=pl.CompatLevel.oldest())
-            columns = [table[c.name].cast(c.field().type) for c in self.columns]
-        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-            raise SnapshotError(f"table {self.name} cannot be written: {error}") from error
-        return pa.Table.from_arrays(columns, schema=self.schema())
-
-
-def digest(table: pa.Table, key: tuple[str, ...]) -> str:
-    """The logical digest of a table: equal for equal rows, whoever wrote the file.
-
-    SHA-256 over these bytes:
-
-    1. the text `starledger table 1` and a line feed;
-    2. RFC 8785 JSON of `{"columns": [[name, type], ...], "key": [...], "rows": n}` and a line feed, the types
-       being `string`, `int64`, `double`, `bool`, `date32[day]`, `timestamp[us, tz=UTC]`;
-    3. column after column, over the rows in ascending order of the key (texts by their UTF-8 bytes): one byte
-       a row, 1 where there is a value and 0 where it is null; then the values that are there, little-endian:
-       int64, timestamp (microseconds since 1970) and double (IEEE 754, -0.0 written as 0.0) in eight bytes,
-       date32 (days since 1970) in four, bool in one; of strings first the length of each in eight bytes,
-       then all their UTF-8 bytes.
-
-    Args:
-        table: any rows; sorted here.
-        key: the columns that name a row.
-
-    Returns:
-        64 hex digits.
-    """
-    table = table.sort_by([(name, "ascending") for name in key])
-    head = {
-        "columns": [[field.name, str(field.type)] for field in table.schema],
-        "key": list(key),
-        "rows": table.num_rows,
+SCHEMA_CHANGES: Mapping[int, tuple[str, ...]] = MappingProxyType(
+    {
+        1: ("first tables: stars, judgements, bands, observations, freshness, organisations, lineage",),
+        2: ("judgements are of any parts; stars say whether fresh data could change them",),
+        3: ("quality is there, with the grade of each indicator and its reasons",),
+        4: ("lineage.column is there: the column of the file that holds what the event says",),
     }
-    hashed = hashlib.sha256(b"starledger table 1\n" + canonical_json(head).encode() + b"\n")
-    for column in table.columns:
-        array: Any = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-        hashed.update(_fixed(pc.is_valid(array).cast(pa.uint8())))
-        values = pc.drop_null(array)
-        if pa.types.is_string(values.type):
-            hashed.update(_fixed(pc.binary_length(values).cast(pa.int64())))
-            hashed.update(_text(values.cast(pa.large_string())))
-        elif pa.types.is_boolean(values.type):
-            hashed.update(_fixed(values.cast(pa.uint8())))
-        elif pa.types.is_floating(values.type):
-            hashed.update(_fixed(pc.add(values, 0.0)))  # -0.0 + 0.0 is 0.0
-        else:
-            hashed.update(_fixed(values))
-    return hashed.hexdigest()
+)
+"""What each schema version changed. One is added whenever a column is added, dropped, or comes to mean something
+else; columns are only ever added, so that an old snapshot can be built again and compared."""
 
-
-def _fixed(array: Any) -> memoryview:
-    """The bytes of an array of fixed width without nulls: Arrow keeps them little-endian already."""
-    width = array.type.bit_width // 8
-    data = array.buffers()[1]
-    return memoryview(data or b"")[array.offset * width : (array.offset + len(array)) * width]
-
-
-def _text(array: Any) -> memoryview:
-    """The bytes of all texts of a large_string array without nulls, one after the other."""
-    _, offsets, data = array.buffers()
-    if not len(array) or data is None:
-        return memoryview(b"")
-    first, last = (struct.unpack_from("<q", offsets, 8 * (array.offset + n))[0] for n in (0, len(array)))
-    return memoryview(data)[first:last]
-
+SCHEMA_VERSION = max(SCHEMA_CHANGES)
 
 _ORGANISATION = Column("organisation", "string", "stable id of the organisation", required=True)
 _INDICATOR = Column("indicator", "string", "code of the indicator in the catalogue", required=True)
@@ -436,6 +298,7 @@ _LINEAGE = SnapshotTable(
         Column("to_kind", "string", "judgement, cap, band, event, batch or file", required=True),
         Column("to_id", "string", "as from_id; batch: its number; file: its SHA-256", required=True),
         Column("row", "int64", "row of the file, as a person counts it"),
+        Column("column", "string", "column of the file that holds the figure or judgement"),
     ),
 )
 

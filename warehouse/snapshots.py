@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
@@ -29,7 +29,8 @@ from warehouse.snapshot_manifest import (
     manifest_of,
     read_manifest,
 )
-from warehouse.snapshot_tables import TABLES, digest
+from warehouse.snapshot_tables import TABLES
+from warehouse.table_digest import digest
 from warehouse.whole_files import (
     remove_directory,
     remove_unfinished,
@@ -40,6 +41,7 @@ from warehouse.whole_files import (
 )
 
 LATEST = "latest.json"
+_Read = TypeVar("_Read")
 _ROW_GROUP = 65_536
 
 
@@ -69,6 +71,14 @@ class SnapshotRef:
             "tags": tags,
         }
 
+    def columns(self, name: str) -> list[str]:
+        """The columns of one of its tables: of an older schema version there may be fewer.
+
+        Raises:
+            SnapshotError: the table is missing or cannot be read.
+        """
+        return self._read(name, lambda file: list(pq.read_schema(file).names))
+
     def table(self, name: str, **equal: str) -> pl.DataFrame:
         """Rows of one of its tables.
 
@@ -79,14 +89,15 @@ class SnapshotRef:
         Raises:
             SnapshotError: the table is missing or cannot be read.
         """
-        file = self.path / f"{name}.parquet"
+        conditions = [pl.col(column) == value for column, value in equal.items()]
         # Not pyarrow's read_table: it imports pandas, which takes longer than the reading.
-        rows = pl.scan_parquet(file)
-        for column, value in equal.items():
-            rows = rows.filter(pl.col(column) == value)
+        return self._read(name, lambda file: pl.scan_parquet(file).filter(*conditions).collect())
+
+    def _read(self, name: str, read: Callable[[Path], _Read]) -> _Read:
+        file = self.path / f"{name}.parquet"
         try:
-            return rows.collect()
-        except (OSError, pl.exceptions.PolarsError) as error:
+            return read(file)
+        except (OSError, pa.ArrowException, pl.exceptions.PolarsError) as error:
             raise SnapshotError(
                 f"table {name} cannot be read: {str(error).splitlines()[0]}",
                 file=str(file),

@@ -73,6 +73,17 @@ def show(
 
 
 @app.command()
+def schema(as_json: Json = False) -> None:
+    """Every table of a snapshot, column by column: type, unit, nullability and meaning."""
+    from warehouse import snapshot_page
+
+    if as_json:
+        print_json(snapshot_page.content())
+    else:
+        print(snapshot_page.page(), end="")
+
+
+@app.command()
 def verify(
     snapshot_or_directory: Annotated[
         str, typer.Argument(metavar="ID-or-DIR", help="A snapshot, or its directory anywhere.")

@@ -10,6 +10,7 @@ import pytest
 from pipelines import rate
 from pipelines.rate import build, input_position, start_of_today
 from pipelines.settings import Settings
+from ratings.collections import load_collection
 from ratings.errors import LedgerError, MethodError, NotFoundError
 from ratings.methods import load_method
 from tests.made_ledgers import (
@@ -266,6 +267,16 @@ def test_a_star_leads_to_its_files_step_by_step(here: Settings) -> None:
         ("batch", str(batch.id), None),
         ("file", "a" * 64, 2),
     ]
+    cells = [s["column"] for s in steps if s["to_kind"] == "file"]
+    assert sorted(cells) == sorted(c.column for c in load_collection("judgements").judgements)
+
+
+def test_a_figure_leads_to_the_column_of_its_file(here: Settings) -> None:
+    here.ledger().record_landing("b" * 64, 1, "file.csv")
+    some_figures(here, file_sha256="b" * 64)
+    edges = build(here, "lait-quartile", as_published=LATER).table("lineage", to_kind="file")
+    assert set(edges.select("to_id", "column").rows()) == {("b" * 64, "Values")}
+    assert sorted(edges["row"]) == [2, 3, 4, 5, 6]
 
 
 def test_bands_lead_to_the_figure_and_to_the_one_before(here: Settings) -> None:

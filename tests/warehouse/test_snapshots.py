@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from ratings.errors import NotFoundError, SnapshotError
 from warehouse import snapshots
 from warehouse.snapshot_manifest import About, iso, microseconds, read_manifest
-from warehouse.snapshot_tables import SCHEMAS, TABLES, digest
+from warehouse.snapshot_tables import SCHEMAS, TABLES
 from warehouse.snapshots import (
     SnapshotRef,
     latest,
@@ -32,6 +32,7 @@ from warehouse.snapshots import (
     verify,
     write_snapshot,
 )
+from warehouse.table_digest import digest
 
 ABOUT = About(
     method={
