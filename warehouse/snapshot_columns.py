@@ -1,7 +1,7 @@
 """Snapshot columns: what a column and a table of a snapshot are, and rows brought into that form.
 
-Here: the types of columns, the Arrow schema with type, unit, nullability and meaning as field metadata, and the
-    rows of a table sorted by its key.
+Here: the types of columns, the Arrow schema with type, unit, nullability and meaning as field metadata, and
+    the rows of a table sorted by its key.
 Not here: which tables there are (snapshot_tables.py), their digest (table_digest.py), files (snapshots.py).
 """
 

@@ -1,6 +1,7 @@
 """Snapshot tables: what stands in each table of a snapshot.
 
-Here: every column with type, unit, nullability and meaning; the declared keys; what each schema version changed.
+Here: every column with type, unit, nullability and meaning; the declared keys; what each schema version
+    changed.
 Not here: what a column is (snapshot_columns.py), directories and manifests (snapshots.py), how the rows come
     about (pipelines/tables.py).
 """
@@ -22,8 +23,8 @@ SCHEMA_CHANGES: Mapping[int, tuple[str, ...]] = MappingProxyType(
         4: ("lineage.column is there: the column of the file that holds what the event says",),
     }
 )
-"""What each schema version changed. One is added whenever a column is added, dropped, or comes to mean something
-else; columns are only ever added, so that an old snapshot can be built again and compared."""
+"""What each schema version changed. One is added whenever a column is added, dropped, or comes to mean
+something else; columns are only ever added, so that an old snapshot can be built again and compared."""
 
 SCHEMA_VERSION = max(SCHEMA_CHANGES)
 
