@@ -19,6 +19,7 @@ from ratings.errors import MethodError, NotFoundError
 from ratings.methods import Method, load_method
 from ratings.stars import SERVICE_WORDS
 from warehouse.event_log import Ledger
+from warehouse.named_in_log import with_named
 from warehouse.snapshots import SnapshotRef, snapshot
 
 KINDS = ("no_judgement", "star_deciding", "contradicted", "overdue", "missing", "dubious")
@@ -68,7 +69,7 @@ def questions(
     Raises:
         NotFoundError: nothing is called that, or no snapshot holds it.
     """
-    catalogue = load_catalogue()
+    catalogue = with_named(load_catalogue(), ledger)
     body = catalogue.resolve(organisation)
     found = snapshot(snapshots, snapshot_id) if snapshot_id else choose(snapshots, ledger, body.id, None)
     if found is None or found.table("organisations", organisation=body.id).is_empty():

@@ -137,10 +137,11 @@ def _columns(event: dict[str, Any], collection: Collection | None) -> list[tuple
         named = [(columns.indicator, "indicator"), (columns.organisation, "organisation")]
     else:
         said = []
+        own = collection.measure(event["indicator"]) or columns
         named = [
-            (columns.value, "stars" if event["type"] == "published_rating" else "value"),
-            (columns.numerator, "numerator"),
-            (columns.denominator, "denominator"),
+            (own.value, "stars" if event["type"] == "published_rating" else "value"),
+            (own.numerator, "numerator"),
+            (own.denominator, "denominator"),
             (columns.status, "status"),
             (columns.indicator, "indicator"),
             (columns.organisation, "organisation"),

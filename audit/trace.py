@@ -19,6 +19,7 @@ from ratings.errors import NotFoundError, SnapshotError
 from ratings.periods import describe_period, period_bounds
 from warehouse.event_log import Ledger
 from warehouse.landing import Landing
+from warehouse.named_in_log import with_named
 from warehouse.snapshot_manifest import iso, microseconds
 from warehouse.snapshots import SnapshotRef, latest, snapshot, snapshot_ids
 
@@ -62,7 +63,7 @@ def trace(
         NotFoundError: nothing is called that, or nothing is known of it.
         SnapshotError: the snapshot is of another log, or cannot be read.
     """
-    catalogue = load_catalogue()
+    catalogue = with_named(load_catalogue(), ledger)
     body = catalogue.resolve(organisation)
     measure = catalogue.resolve_indicator(indicator) if indicator else None
     sources = Sources(ledger, landing)

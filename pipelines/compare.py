@@ -6,6 +6,7 @@ Not here: the split by cause (audit/diff.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -13,7 +14,7 @@ from typing import Any
 from audit.diff import CAUSES, Difference, Side, difference
 from pipelines.inputs import Inputs, read_inputs
 from pipelines.settings import Settings
-from ratings.catalogue import load_catalogue
+from ratings.catalogue import Organisation, load_catalogue
 from ratings.errors import MethodError, NotFoundError, SnapshotError
 from ratings.methods import Method, load_method
 from warehouse.event_log import Ledger
@@ -40,12 +41,12 @@ def compare(settings: Settings, before: str, after: str) -> dict[str, Any]:
     """
     ledger = settings.ledger()
     sides = [_side(settings, ledger, identifier) for identifier in (before, after)]
-    return {"before": before, "after": after, "order": list(CAUSES)} | as_dict(difference(*sides))
+    names = {**sides[0].catalogue.organisations, **sides[1].catalogue.organisations}
+    return {"before": before, "after": after, "order": list(CAUSES)} | as_dict(difference(*sides), names)
 
 
-def as_dict(found: Difference) -> dict[str, Any]:
+def as_dict(found: Difference, names: Mapping[str, Organisation]) -> dict[str, Any]:
     """A difference as plain values: `outcome`, `compared`, `rows`, `totals` by cause, `changes` by parts."""
-    names = load_catalogue().organisations
     totals = {cause: {"up": 0, "down": 0, "other": 0} for cause in CAUSES}
     changes = []
     for change in found.changes:

@@ -17,6 +17,7 @@ from ratings.decisions import LIFTED, Decision, prove_decision, standing
 from ratings.errors import InputError, LedgerError, MethodError
 from ratings.methods import load_method
 from warehouse.event_log import ConflictError, event_frame, now
+from warehouse.named_in_log import with_named
 from warehouse.snapshot_manifest import iso
 
 
@@ -46,7 +47,7 @@ def decide(settings: Settings, asked: Decision) -> Decided:
         NotFoundError: no such organisation or method.
     """
     ledger, method = settings.ledger(), load_method(asked.method)
-    body = load_catalogue().resolve(asked.organisation)
+    body = with_named(load_catalogue(), ledger).resolve(asked.organisation)
     asked = replace(asked, organisation=body.id, method=method.id)
     if body.kind not in method.population:
         raise MethodError(

@@ -6,6 +6,7 @@ Not here: each of these steps (warehouse, ratings, validations); taking a batch 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -60,9 +61,10 @@ class _Checked:
     """What is left of a file after the checks. Nothing else of it is kept in memory.
 
     Attributes:
-        read: rows in the file.
+        read: rows in the file; where each holds several figures, those.
         accepted: one row per accepted figure or fact, columns as the collection's kind needs them.
         repeats: rows that say again what an earlier one says.
+        quarantined: KEY columns of the refused, null as far as not understood.
         quarantine: refused rows as the quarantine table keeps them.
         out_of_scope: rows not to be read, by reason.
         results: what each check found.
@@ -71,6 +73,7 @@ class _Checked:
     read: int
     accepted: pl.DataFrame
     repeats: int
+    quarantined: pl.DataFrame
     quarantine: pl.DataFrame
     out_of_scope: dict[str, int]
     results: tuple[CheckResult, ...]
@@ -223,7 +226,7 @@ def _ingest_one(
         check = refusal("file_readable", str(error))
         return _refuse(log, replace(base, published_at=base.published_at or seen_at), name, 0, [check])
     if validation.refusal:
-        return _refuse(log, base, name, rows.height, list(validation.results))
+        return _refuse(log, base, name, validation.rows.height, list(validation.results))
     if kind.event != "observation":
         return _append_facts(
             log,
@@ -250,13 +253,15 @@ def _checked(
     rows: pl.DataFrame, validation: Validation, columns: list[str], more: Sequence[CheckResult] = ()
 ) -> _Checked:
     in_scope = pl.col("out_of_scope").is_null()
+    refused = validation.rows.filter(pl.col("reasons").is_not_null())
     outside = validation.rows.filter(~in_scope).group_by("out_of_scope").len().sort("out_of_scope")
     accepted = in_scope & ~pl.col("repeat") & pl.col("reasons").is_null()
     return _Checked(
-        read=rows.height,
+        read=validation.rows.height,
         accepted=validation.rows.lazy().filter(accepted).select(columns).collect(),
         repeats=validation.rows.select((in_scope & pl.col("repeat")).sum()).item(),
-        quarantine=_quarantine(rows, validation),
+        quarantined=refused.select(_key(refused)),
+        quarantine=_quarantine(rows, refused),
         out_of_scope=dict(outside.iter_rows()),
         results=(*validation.results, *more),
     )
@@ -288,8 +293,9 @@ def _row_times(kind: Collection, rows: pl.DataFrame) -> list[int | None]:
     if published is None:
         return [None] * rows.height
     cells = rows[published.column].to_list() if published.column else [None] * rows.height
-    days = [published.day(cell) for cell in cells]
-    return [None if day is None else parse_time(day.isoformat()) for day in days]
+    days = {cell: published.day(cell) for cell in set(cells)}
+    times = {cell: None if day is None else parse_time(day.isoformat()) for cell, day in days.items()}
+    return [times[cell] for cell in cells]
 
 
 def _identity(base: NewBatch) -> str:
@@ -349,15 +355,42 @@ def _check_events(base: NewBatch, checks: Sequence[CheckResult]) -> list[dict[st
     ]
 
 
-def _quarantine(rows: pl.DataFrame, validation: Validation) -> pl.DataFrame:
-    """Refused rows as the quarantine table keeps them: key, all reasons, the row as printed."""
-    refused = validation.rows.filter(pl.col("reasons").is_not_null())
+def _quarantine(rows: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
+    """Refused rows as the quarantine table keeps them: key, all reasons, the row as printed.
+
+    A row that holds several refused figures stands there once, with the reasons of each and what is common
+    to their keys.
+    """
+    if refused["source_row"].is_duplicated().any():
+        refused = _one_a_row(refused)
     printed = refused.select("source_row").join(
         rows, left_on="source_row", right_on=ROW, how="left", maintain_order="left"
     )
     raw = [canonical_json(row) for row in printed.drop("source_row").iter_rows(named=True)]
-    keys = [pl.col(c) if c in refused.columns else pl.lit(None, pl.String).alias(c) for c in KEY]
-    return refused.select("source_row", *keys, "reasons").with_columns(pl.Series("raw", raw, dtype=pl.String))
+    return refused.select("source_row", *_key(refused), "reasons").with_columns(
+        pl.Series("raw", raw, dtype=pl.String)
+    )
+
+
+def _key(refused: pl.DataFrame) -> list[pl.Expr]:
+    """The columns of the key, null where facts have none."""
+    return [pl.col(c) if c in refused.columns else pl.lit(None, pl.String).alias(c) for c in KEY]
+
+
+def _one_a_row(refused: pl.DataFrame) -> pl.DataFrame:
+    """Refused figures as rows of the file: each reason begins with the indicator that it is about."""
+    reasons: dict[int, list[dict[str, str]]] = {}
+    for row, indicator, said in refused.select("source_row", "indicator_printed", "reasons").iter_rows():
+        reasons.setdefault(row, []).extend(
+            reason | {"message": f"{indicator}: {reason['message']}"} for reason in json.loads(said)
+        )
+    texts = [json.dumps(said, ensure_ascii=False) for said in reasons.values()]
+    common = [pl.when(pl.col(c).n_unique() == 1).then(pl.col(c).first()) for c in KEY]
+    return (
+        refused.group_by("source_row", maintain_order=True)
+        .agg(common)
+        .with_columns(pl.Series("reasons", texts, dtype=pl.String))
+    )
 
 
 def _scope(kind: Collection, given: dict[str, Any] | None, checked: _Checked) -> dict[str, Any]:
@@ -367,7 +400,7 @@ def _scope(kind: Collection, given: dict[str, Any] | None, checked: _Checked) ->
     if kind.coverage != "partial":
         return FULL if kind.coverage == "full" else OVERLAY
     spoken = pl.concat(
-        [checked.accepted.select(KEY).cast(pl.String), checked.quarantine.select(KEY).cast(pl.String)]
+        [checked.accepted.select(KEY).cast(pl.String), checked.quarantined.select(KEY).cast(pl.String)]
     )
     named = {f"{column}s": sorted(spoken[column].drop_nulls().unique()) for column in kind.replaces}
     return {"kind": "named", **named}
@@ -415,7 +448,7 @@ def _report(base: NewBatch, checked: _Checked) -> IngestReport:
         file=base.file_name or "",
         status=DRY_RUN,
         read=checked.read,
-        quarantined=checked.quarantine.height,
+        quarantined=checked.quarantined.height,
         out_of_scope=sum(checked.out_of_scope.values()),
         out_of_scope_reasons=checked.out_of_scope,
         warnings=sum(c.failed for c in checked.results if c.severity == WARNING),
@@ -443,7 +476,7 @@ def _compare(
         collection=kind.id,
         scope=scope,
         published_at=published_at,
-        quarantined=checked.quarantine.select(KEY),
+        quarantined=checked.quarantined,
     )
     return made, against_known(made, known, standing, base)
 
@@ -494,4 +527,4 @@ def _fact_payloads(kind: Collection, row: dict[str, Any]) -> list[dict[str, Any]
             for j in kind.judgements
             if row[j.column]
         ]
-    return [carried | ({kind.columns.value: row[kind.columns.value]} if kind.columns.value else {})]
+    return [carried | ({"stars": row[kind.columns.value]} if kind.columns.value else {})]

@@ -24,7 +24,8 @@ _COUNTS = (
 class IngestReport:
     """What became of one file.
 
-    `read = observations + unchanged + quarantined + out_of_scope`, always: the conservation law.
+    `read = observations + unchanged + quarantined + out_of_scope`, always: the conservation law. Where a row
+    of the file holds several figures, each of them is what is counted.
 
     Attributes:
         file: its name.

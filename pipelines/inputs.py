@@ -21,6 +21,7 @@ from ratings.errors import MethodError, NotFoundError
 from ratings.methods import Method
 from warehouse.event_log import Ledger
 from warehouse.facts import facts
+from warehouse.named_in_log import with_named
 from warehouse.observations import FIGURE, state, timeline
 from warehouse.snapshot_manifest import iso, microseconds
 
@@ -138,6 +139,7 @@ def read_inputs(
     recorded = max((b.last_position for b in batches), default=0)
     judgements = _judgements(ledger, as_published, recorded) if method.recorded else _no_judgements()
     known_round = _round(method, judgements, round)
+    catalogue = with_named(catalogue, ledger, as_recorded=recorded)
     organisations = catalogue.existing(kinds, _day_of(method, as_published, known_round))
     judgements = judgements.join(organisations, left_on="organisation", right_on="id", how="semi")
     rated = rated_from(method, catalogue, simulated=simulated)

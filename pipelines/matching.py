@@ -19,6 +19,7 @@ from ratings.errors import NotFoundError
 from ratings.matching import Match, match_published
 from ratings.methods import load_method
 from warehouse.facts import facts
+from warehouse.named_in_log import with_named
 from warehouse.observations import state, timeline
 
 
@@ -34,7 +35,8 @@ def match(settings: Settings, method_id: str | Path, *, option: str | None = Non
         MethodError: the method has no stars, or no such option.
         NotFoundError: the log holds no published rating.
     """
-    ledger, catalogue = settings.ledger(), load_catalogue()
+    ledger = settings.ledger()
+    catalogue = with_named(load_catalogue(), ledger)
     published = [event for event in facts(ledger, "published_rating") if "stars" in event["payload"]]
     if not published:
         raise NotFoundError(

@@ -21,6 +21,7 @@ from ratings.errors import NotFoundError
 from ratings.freshness import freshness
 from ratings.periods import period_bounds
 from warehouse.event_log import Batch, Ledger, now
+from warehouse.named_in_log import with_named
 from warehouse.observations import observations
 
 _WORST_FIRST = ["out_of_date", "missing", "due", "fresh", "discontinued"]
@@ -121,8 +122,9 @@ def freshness_list(
     Raises:
         NotFoundError: no figures are known.
     """
-    catalogue, at = load_catalogue(), now() if as_published is None else as_published
-    figures = observations(settings.ledger(), [SIMULATED] if simulated else None, as_published=at)
+    ledger, at = settings.ledger(), now() if as_published is None else as_published
+    catalogue = with_named(load_catalogue(), ledger)
+    figures = observations(ledger, [SIMULATED] if simulated else None, as_published=at)
     if not simulated:
         rated = catalogue.frame().select(pl.col("code").alias("indicator"), "collection")
         figures = figures.join(rated, on=["indicator", "collection"], how="semi")

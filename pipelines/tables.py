@@ -230,7 +230,10 @@ def lineage_table(inputs: Inputs, rating: Rating, asked: pl.DataFrame) -> pl.Dat
     banded = rating.bands.join(earlier, on=[*_PAIR, "previous_period"], how="left")
     events = pl.concat(
         [
-            inputs.figures.join(_value_columns(), on="collection", how="left").select(
+            inputs.figures.join(_value_columns(), on=["collection", "indicator"], how="left")
+            .join(_one_column(), on="collection", how="left")
+            .with_columns(column=pl.coalesce("column", "one_column"))
+            .select(
                 "organisation", "position", pl.col("source_batch").alias("batch"), "source_row", "column"
             ),
             inputs.judgements.join(
@@ -291,10 +294,17 @@ def _decision_events(inputs: Inputs) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=names, orient="row")
 
 
-def _value_columns() -> pl.DataFrame:
-    """Of each collection the column of its files that holds a figure."""
+def _one_column() -> pl.DataFrame:
+    """Of each collection the one column of its files that holds every figure."""
     rows = [(c.id, c.columns.value) for c in list_collections()]
-    return pl.DataFrame(rows, schema={"collection": pl.String, "column": pl.String}, orient="row")
+    return pl.DataFrame(rows, schema={"collection": pl.String, "one_column": pl.String}, orient="row")
+
+
+def _value_columns() -> pl.DataFrame:
+    """Of collections with a column for each indicator that of each."""
+    rows = [(c.id, c.indicator_code(m.indicator), m.value) for c in list_collections() for m in c.measures]
+    names = dict.fromkeys(("collection", "indicator", "column"), pl.String)
+    return pl.DataFrame(rows, schema=names, orient="row")
 
 
 def _judgement_columns() -> pl.DataFrame:

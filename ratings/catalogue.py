@@ -26,7 +26,7 @@ from ratings.errors import NotFoundError
 
 POLARITIES = ("higher", "lower", "none")
 POLARITY_BASES = ("official", "inferred", "")
-ORGANISATION_KINDS = ("council", "aggregate", "simulated")
+ORGANISATION_KINDS = ("council", "aggregate", "simulated", "facility")
 SUCCESSION_KINDS = ("recode", "rename", "merge", "split")
 NAME_SCHEME = "name"
 SIMULATED_SCHEME = "SIM"
@@ -90,8 +90,8 @@ class Organisation:
     Attributes:
         id: our own stable name, such as `barking-and-dagenham`.
         name: name for people.
-        kind: `council`, `simulated`, or `aggregate` (a region, a type of council, the nation: kept, but
-            never banded).
+        kind: `council`, `facility` (a care home), `simulated`, or `aggregate` (a region, a type of council,
+            the nation: kept, but never banded).
         region: id of the aggregate it lies in, or None.
         opened: first day of its existence; None where it is older than the data.
         closed: last day of its existence; None while it exists.

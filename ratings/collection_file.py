@@ -9,19 +9,21 @@ from __future__ import annotations
 import hashlib
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import fields
 from datetime import date
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
 from typing import Any
 
-from ratings.catalogue import load_catalogue
+from ratings.catalogue import ORGANISATION_KINDS, load_catalogue
 from ratings.collections import (
     CONF_STATUSES,
     COVERAGES,
     EVENTS,
     EVIDENCE_SAYS,
     FORMATS,
+    LABELS,
     OBS_STATUSES,
     SCOPES,
     Collection,
@@ -29,6 +31,7 @@ from ratings.collections import (
     FileFormat,
     JudgementColumn,
     Marker,
+    Measure,
     OutOfScope,
     PeriodSource,
     Pivot,
@@ -75,11 +78,15 @@ def read_collection(file: Traversable) -> Collection:
         organisation_scheme=organisation.text("scheme"),
         organisation_fixed=organisation.maybe("fixed"),
         organisations_at=organisation.day("at"),
+        organisations_named_as=organisation.choice("named_as", ORGANISATION_KINDS)
+        if "named_as" in organisation.content
+        else None,
         period=_period_source(period) if period.present else None,
-        published=Published(published.maybe("column"), published.day("fixed")) if published.present else None,
+        published=_published(published) if published.present else None,
         markers=MappingProxyType(_markers(top.table("markers"))),
         ratio=Ratio(ratio.number("scale"), ratio.maybe("printed")) if ratio.present else None,
         pivot=_pivot(pivot) if pivot.present else None,
+        measures=tuple(_measure(table) for table in top.tables("measures")),
         judgements=tuple(
             JudgementColumn(t.text("column"), t.text("service"), t.text("aspect"))
             for t in top.tables("judgements")
@@ -106,13 +113,34 @@ def _columns(table: _Table) -> Columns:
     return Columns(**{field.name: table.maybe(field.name) for field in fields(Columns)})
 
 
-def _period_source(table: _Table) -> PeriodSource:
+def _pattern(table: _Table, group: str) -> str | None:
+    """A regular expression with a group of this name, where one is given."""
     pattern = table.maybe("pattern")
     try:
-        if pattern is not None and "period" not in re.compile(pattern).groupindex:
-            raise table.fault("pattern", "the pattern has no group named `period`")
+        if pattern is not None and group not in re.compile(pattern).groupindex:
+            raise table.fault("pattern", f"the pattern has no group named `{group}`")
     except re.error as error:
         raise table.fault("pattern", f"not a regular expression: {error}") from None
+    return pattern
+
+
+def _published(table: _Table) -> Published:
+    column, fixed, pattern = table.maybe("column"), table.day("fixed"), _pattern(table, "date")
+    if (column is None) == (fixed is None):
+        raise table.fault("column", "name a column or a fixed date, and not both")
+    if pattern and column is None:
+        raise table.fault("pattern", "a pattern is for a column")
+    return Published(column, fixed, pattern)
+
+
+def _measure(table: _Table) -> Measure:
+    return Measure(
+        table.text("indicator"), table.text("value"), table.maybe("numerator"), table.maybe("denominator")
+    )
+
+
+def _period_source(table: _Table) -> PeriodSource:
+    pattern = _pattern(table, "period")
     source = table.choice("source", ("column", "file_name"))
     if (source == "file_name") != (pattern is not None):
         raise table.fault("pattern", "a pattern is for periods from the file name, and needed there")
@@ -122,7 +150,11 @@ def _period_source(table: _Table) -> PeriodSource:
             parse_rule(rule)
         except DefinitionError as error:
             raise table.fault("rule", error.message) from None
-    return PeriodSource(source, pattern, rule)
+    label = table.choice("label", LABELS) if "label" in table.content else LABELS[0]
+    before = table.number("before", 0)
+    if before and label != "month":
+        raise table.fault("before", "only a label that is a month can stand for an earlier period")
+    return PeriodSource(source, pattern, rule, label, before)
 
 
 def _markers(table: _Table) -> dict[str, Marker]:
@@ -178,8 +210,10 @@ def _prove(collection: Collection, file: str) -> None:
             raise fault(f"indicator.codes.{printed}", f"no indicator {code!r}")
     if collection.indicator_fixed is not None and collection.indicator_fixed not in known:
         raise fault("indicator.fixed", f"no indicator {collection.indicator_fixed!r}")
-    if collection.published and (collection.published.column is None) == (collection.published.fixed is None):
-        raise fault("published.column", "name a column or a fixed date, and not both")
+    if collection.organisations_named_as and (columns.organisation is None or collection.organisations_at):
+        raise fault(
+            "organisation.named_as", "names need the column they stand in, and are no codes of a register"
+        )
     if collection.event != "observation":
         if collection.event == "evidence":
             if missing := [name for name in EVIDENCE_SAYS if name not in collection.payload]:
@@ -191,14 +225,37 @@ def _prove(collection: Collection, file: str) -> None:
                 "judgements", "a collection of judgements, and only that, names its judgement columns"
             )
         return
-    if (columns.indicator is None) == (collection.indicator_fixed is None):
+    if collection.measures:
+        _prove_measures(collection, fault)
+    elif (columns.indicator is None) == (collection.indicator_fixed is None):
         raise fault("columns.indicator", "name a column or [indicator] fixed, and not both")
     if collection.period is None or (collection.period.source == "column") != (columns.period is not None):
         raise fault("columns.period", "figures need a period: a column, or a pattern of the file name")
-    if (columns.value is None) != (collection.ratio is not None):
+    if not collection.measures and (columns.value is None) != (collection.ratio is not None):
         raise fault("columns.value", "name a column or a [ratio], and not both")
     if collection.ratio and not (columns.numerator and columns.denominator):
         raise fault("ratio", "a ratio needs the columns of its numerator and denominator")
+
+
+def _prove_measures(collection: Collection, fault: Callable[[str, str], DefinitionError]) -> None:
+    """Refuse a file with a column for each indicator that is also said to have one for all."""
+    columns = collection.columns
+    if (
+        columns.indicator
+        or collection.indicator_fixed
+        or columns.value
+        or columns.numerator
+        or columns.denominator
+    ):
+        raise fault("measures", "the columns of each measure stand in its own table, and nowhere else")
+    if collection.ratio or collection.pivot:
+        raise fault("measures", "neither a [ratio] nor a [pivot] goes with them")
+    codes = [collection.indicator_code(m.indicator) for m in collection.measures]
+    for code in codes:
+        if codes.count(code) > 1:
+            raise fault("measures.indicator", f"{code!r} stands there twice")
+        if code not in load_catalogue().indicators:
+            raise fault("measures.indicator", f"no indicator {code!r}")
 
 
 class _Table:

@@ -16,10 +16,15 @@ A collection file has these tables (every key is optional unless marked *):
     [columns]        which column holds what: indicator organisation name period round value numerator
                      denominator status
     [indicator]      prefix; fixed (files about one indicator); codes (printed code -> catalogue code)
-    [organisation]   scheme*; fixed (files about one organisation); at (the register as on that day)
+    [organisation]   scheme*; fixed (files about one organisation); at (the register as on that day);
+                     named_as (the file's names are the register: the kind of organisation that they name)
+    [[measures]]     indicator*, value*, numerator, denominator: a file with a column for each indicator; one
+                     table for each, in place of `columns.indicator` and `columns.value`
     [period]         source* column | file_name; pattern (of the file name, with a group `period`);
-                     rule* indicator | a period rule
-    [published]      column (a date per row; a bare year or month means its last day) or fixed (all rows)
+                     rule* indicator | a period rule; label period | month (the period it lies in is meant);
+                     before (so many periods before that one are meant)
+    [published]      column (a date per row; a bare year or month means its last day) or fixed (all rows);
+                     pattern (of the cell, with a group `date`)
     [markers.X]      obs_status*, conf_status, meaning*: what the text X in a value cell says
     [ratio]          scale*, printed: value = scale x numerator / denominator; the printed one is for checking
     [pivot]          column*, value*, numerator, denominator, reason*: rows that belong together; the row
@@ -40,11 +45,13 @@ from functools import cache
 from importlib.resources import files
 
 from ratings.errors import InputError, NotFoundError
+from ratings.periods import month_of
 
 COVERAGES = ("full", "partial", "overlay")
 EVENTS = ("observation", "judgement", "published_rating", "evidence")
 EVIDENCE_SAYS = ("kind", "service", "finding", "says")
 SCOPES = ("period", "organisation", "indicator")
+LABELS = ("period", "month")
 FORMATS = ("parquet", "csv", "csv.gz")
 # SDMX code lists CL_OBS_STATUS and CL_CONF_STATUS, as far as they are used here.
 OBS_STATUSES = ("A", "P", "E", "M", "L", "O", "Q")
@@ -110,11 +117,16 @@ class PeriodSource:
         source: `column` (the period column) or `file_name` (the whole file is about one period).
         pattern: regular expression with a group `period`, searched in the file name.
         rule: `indicator` (each indicator's own rule) or a period rule for all rows.
+        label: `period` (the label names a period of the rule) or `month` (it names a month, and the period
+            of the rule in which that month lies is meant).
+        before: of a month: so many periods before the one in which it lies are meant.
     """
 
     source: str
     pattern: str | None
     rule: str
+    label: str = "period"
+    before: int = 0
 
     def from_file_name(self, file_name: str) -> str | None:
         """The period label in a file's name, None where it has none."""
@@ -124,10 +136,17 @@ class PeriodSource:
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """How rows tell when they were published: a column of dates, or one date for all."""
+    """How rows tell when they were published: a column of dates, or one date for all.
+
+    Attributes:
+        column: the column, None where `fixed` is given.
+        fixed: the day of all rows.
+        pattern: regular expression with a group `date`, searched in the cell; None where the cell is a date.
+    """
 
     column: str | None
     fixed: date | None
+    pattern: str | None = None
 
     def day(self, cell: str | None = None) -> date | None:
         """The day a row was published; None where its cell is blank, and the file's own time has to do.
@@ -140,10 +159,15 @@ class Published:
         text = (cell or "").strip()
         if self.fixed is not None or not text:
             return self.fixed
-        found = re.fullmatch(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", text)
+        inside = re.search(self.pattern, text) if self.pattern else None
+        said = inside["date"] if inside else text
+        found = re.fullmatch(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", said)
         try:
-            if found is None:
+            if (inside is None) == (self.pattern is not None) or (found is None and inside is None):
                 raise ValueError(text)
+            if found is None:
+                year, month = month_of(said)
+                return date(year, month, monthrange(year, month)[1])
             year, month = int(found[1]), int(found[2] or 12)
             return date(year, month, int(found[3]) if found[3] else monthrange(year, month)[1])
         except ValueError:
@@ -177,6 +201,27 @@ class Pivot:
     numerator: str | None
     denominator: str | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """One indicator of a file that has a column for each.
+
+    Attributes:
+        indicator: its code, before the collection's prefix.
+        value: the column of its value.
+        numerator: the column of its numerator, None if there is none.
+        denominator: likewise.
+    """
+
+    indicator: str
+    value: str
+    numerator: str | None
+    denominator: str | None
+
+    def named(self) -> tuple[str, ...]:
+        """The columns named here."""
+        return tuple(c for c in (self.value, self.numerator, self.denominator) if c is not None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,11 +272,13 @@ class Collection:
     organisation_scheme: str
     organisation_fixed: str | None
     organisations_at: date | None
+    organisations_named_as: str | None
     period: PeriodSource | None
     published: Published | None
     markers: Mapping[str, Marker]
     ratio: Ratio | None
     pivot: Pivot | None
+    measures: tuple[Measure, ...]
     judgements: tuple[JudgementColumn, ...]
     allowed: Mapping[str, tuple[str, ...]]
     out_of_scope: tuple[OutOfScope, ...]
@@ -241,10 +288,15 @@ class Collection:
         """The catalogue code of an indicator as the source prints it. It may turn out to be unknown."""
         return self.indicator_codes.get(printed, self.indicator_prefix + printed)
 
+    def measure(self, code: str | None) -> Measure | None:
+        """The columns of one indicator by its catalogue code; None where it has none of its own."""
+        return next((m for m in self.measures if self.indicator_code(m.indicator) == code), None)
+
     def required_columns(self) -> tuple[str, ...]:
         """Every column without which a file is not of this collection."""
         extra = [
             *self.payload,
+            *(column for measure in self.measures for column in measure.named()),
             *(j.column for j in self.judgements),
             *(o.column for o in self.out_of_scope),
             *self.allowed,

@@ -79,7 +79,8 @@ def match_published(
         MethodError: the method has no stars.
     """
     method.table(option)
-    theirs = published.with_columns(pl.col("stars").cast(pl.Int64)).drop_nulls("stars")
+    # Some publishers print `4.0`.
+    theirs = published.with_columns(pl.col("stars").cast(pl.Float64).cast(pl.Int64)).drop_nulls("stars")
     theirs = theirs.join(organisations.select(organisation="id"), on="organisation", how="semi")
     compared, mismatches = 0, []
     for day, rows in _occasions(method, theirs):

@@ -61,6 +61,11 @@ _RULE = re.compile(
     r"|census_day:(?P<day>[0-9]{2}-[0-9]{2})|census_month:(?P<month>[0-9]{2})"
     r"|(?P<quarter>quarter|financial_quarter))$"
 )
+_NAMED_MONTH = re.compile(r"^(?P<name>[A-Za-z]{3,9})[ -](?P<year>[0-9]{4})\Z")
+_MONTHS_NAMED = (
+    "january", "february", "march", "april", "may", "june",
+    "july", "august", "september", "october", "november", "december",
+)  # fmt: skip
 _LAST_DAYS = {"calendar_year": (12, 31), "financial_year": (3, 31), "academic_year": (8, 31)}
 
 
@@ -207,6 +212,51 @@ def parse_period(label: str, rule: str) -> Period:
         return shape.ending_in(last_year, status)
     except (ValueError, OverflowError):
         raise _unreadable(label, rule) from None
+
+
+def month_of(label: str) -> tuple[int, int]:
+    """The year and month that a label names: `May 2023`, `may-2023`, `Sep 2023` or `2023-05`.
+
+    Raises:
+        ValueError: it names no month.
+    """
+    text = label.strip()
+    if found := _MONTH.match(text):
+        year, month = int(found["year"]), int(found["month"])
+    elif found := _NAMED_MONTH.match(text):
+        wanted = found["name"].lower()
+        near = [n for n, name in enumerate(_MONTHS_NAMED, 1) if name == wanted or name[:3] == wanted]
+        year, month = int(found["year"]), near[0] if near else 0
+    else:
+        raise ValueError(label)
+    return date(year, month, 1).year, month
+
+
+def period_of_month(label: str, rule: str, before: int = 0) -> Period:
+    """The period of a rule in which a month lies: `May 2023` lies in the second quarter of 2023.
+
+    Args:
+        label: a month (see `month_of`).
+        rule: a period rule (see the charter of this module).
+        before: so many periods before that one is meant, where files are named after the month of release.
+
+    Raises:
+        InputError: the label names no month, or it lies in no period of the rule or in several.
+        DefinitionError: the rule cannot be read.
+    """
+    shape = parse_rule(rule)
+    try:
+        year, month = month_of(label)
+        first = date(year, month, 1)
+        last = date(year, month, monthrange(year, month)[1])
+        years = range(year - before - 1, year + shape.years + 2)
+        near = [period for end in years for period in shape.all_ending_in(end)]
+    except (ValueError, OverflowError):
+        raise _unreadable(label, rule) from None
+    around = [n for n, period in enumerate(near) if period.start <= first and last <= period.end]
+    if len(around) != 1 or around[0] < before:
+        raise _unreadable(label, rule)
+    return near[around[0] - before]
 
 
 def _last_year(body: str, shape: PeriodRule) -> int:

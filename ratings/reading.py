@@ -2,11 +2,14 @@
 
 Here: from text to figure or fact - indicator, organisation, period, value and status by the rules of the
 collection - with a null and the printed text where a part cannot be understood.
-Not here: the bytes (warehouse/readers.py); whether a row is accepted (validations).
+Not here: the bytes (warehouse/readers.py); whether a row is accepted (validations); organisations that no
+register knows (named_organisations.py).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -14,7 +17,8 @@ import polars as pl
 from ratings.catalogue import Catalogue
 from ratings.collections import Collection
 from ratings.errors import InputError
-from ratings.periods import parse_period
+from ratings.named_organisations import named_organisation
+from ratings.periods import Period, parse_period, period_of_month
 
 _WORD = pl.Categorical
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
@@ -32,33 +36,46 @@ def read_figures(
         file_name: the name the file came under; some collections print the period there.
 
     Returns:
-        One row per row of `rows`, in its order; words that come again and again are Categorical:
+        One row per figure: per row of `rows`, in its order, or where each row has a column for each
+        indicator, per such cell, row by row. Words that come again and again are Categorical:
         `source_row`; `out_of_scope` (why the row is not read, null where it is);
         `indicator_printed`, `organisation_code`, `period_label` as in the file;
         `indicator`, `organisation`, `period` (canonical), null where not understood; `definition`;
         `value`, `numerator`, `denominator` (in the indicator's unit); `obs_status`, `conf_status`;
         `value_fault` (why the value is neither a number nor a known marker);
         `valid_min`, `valid_max`, `unit` of the indicator.
+        Where the file's own names are the register: `namesake`, which of the rows of that name it is; null
+        where the name stands there once.
     """
-    read = rows.select(
+    columns = collection.columns
+    common = [
         pl.col("row").alias("source_row"),
         _out_of_scope(collection),
-        _word(collection.columns.indicator, collection.indicator_fixed).alias("indicator_printed"),
-        _word(collection.columns.organisation, collection.organisation_fixed).alias("organisation_code"),
+        _word(columns.organisation, collection.organisation_fixed).alias("organisation_code"),
         _period_label(collection, file_name).cast(_WORD).alias("period_label"),
-        _text(collection.columns.value).alias("value_printed"),
-        _text(collection.columns.numerator).alias("numerator_printed"),
-        _text(collection.columns.denominator).alias("denominator_printed"),
-        _word(collection.columns.status).alias("status_printed"),
-    )
+        _word(columns.status).alias("status_printed"),
+    ]
+    if collection.measures:
+        read = pl.concat(
+            rows.select(
+                *common,
+                pl.lit(measure.indicator, _WORD).alias("indicator_printed"),
+                *_printed(measure.value, measure.numerator, measure.denominator),
+            )
+            for measure in collection.measures
+        ).sort("source_row", maintain_order=True)
+    else:
+        read = rows.select(
+            *common,
+            _word(columns.indicator, collection.indicator_fixed).alias("indicator_printed"),
+            *_printed(columns.value, columns.numerator, columns.denominator),
+        )
     if collection.pivot:
         read = _with_components(rows, read, collection)
     read = read.join(
         _indicators(read, collection, catalogue), on="indicator_printed", how="left", nulls_equal=True
     )
-    read = read.join(
-        _organisations(read, collection, catalogue), on="organisation_code", how="left", nulls_equal=True
-    )
+    read = _with_organisations(read, collection, catalogue, ["indicator_printed", "period_label"])
     read = read.join(
         _periods(read, collection), on=["period_label", "period_rule"], how="left", nulls_equal=True
     )
@@ -77,6 +94,7 @@ def read_facts(rows: pl.DataFrame, collection: Collection, catalogue: Catalogue)
         `repeat`: an earlier row says the same.
         `indicator` that evidence is about, null where it is about none; `says`: its words.
         Evidence has no round: rows that differ are different evidence, never a conflict.
+        `namesake` as for figures, where the file's own names are the register.
     """
     evidence = collection.event == "evidence"
     read = rows.select(
@@ -91,13 +109,13 @@ def read_facts(rows: pl.DataFrame, collection: Collection, catalogue: Catalogue)
             "said"
         ),
     )
+    read = _with_organisations(read.with_columns(words=pl.col("said")), collection, catalogue, ["round"])
     key = ["words"] if evidence else ["organisation_code", "round"]
-    read = read.with_columns(words=pl.col("said"))
+    if collection.organisations_named_as:
+        key = ["organisation", "round"]
     versions = read.group_by(key).agg(
         pl.col("said").n_unique().alias("versions"), pl.col("source_row").min().alias("first_row")
     )
-    found = _organisations(read, collection, catalogue)
-    read = read.join(found, on="organisation_code", how="left", nulls_equal=True, maintain_order="left")
     read = read.join(versions, on=key, how="left", nulls_equal=True, maintain_order="left")
     return read.with_columns(
         pl.when(pl.col("versions") > 1)
@@ -128,6 +146,14 @@ def _word_fault(collection: Collection, catalogue: Catalogue) -> pl.Expr:
         )
         faults.append(pl.when(~cell.is_in(list(words))).then(sentence))
     return pl.coalesce(*faults).alias("word_fault")
+
+
+def _printed(value: str | None, numerator: str | None, denominator: str | None) -> list[pl.Expr]:
+    return [
+        _text(value).alias("value_printed"),
+        _text(numerator).alias("numerator_printed"),
+        _text(denominator).alias("denominator_printed"),
+    ]
 
 
 def _text(column: str | None, fixed: str | None = None) -> pl.Expr:
@@ -204,6 +230,23 @@ def _indicators(read: pl.DataFrame, collection: Collection, catalogue: Catalogue
     )
 
 
+def _with_organisations(
+    read: pl.DataFrame, collection: Collection, catalogue: Catalogue, once: list[str]
+) -> pl.DataFrame:
+    """Say whom each row is about, by the register, or where there is none by the name that the file gives.
+
+    Args:
+        read: with `organisation_code`.
+        collection: says which.
+        catalogue: the register.
+        once: columns within whose every value a name stands once, unless two bodies have it.
+    """
+    if collection.organisations_named_as:
+        return named_organisation(read, collection.organisation_scheme, once)
+    found = _organisations(read, collection, catalogue)
+    return read.join(found, on="organisation_code", how="left", nulls_equal=True, maintain_order="left")
+
+
 def _organisations(read: pl.DataFrame, collection: Collection, catalogue: Catalogue) -> pl.DataFrame:
     printed = read["organisation_code"].unique().cast(pl.String)
     if collection.organisation_fixed:
@@ -219,11 +262,15 @@ def _organisations(read: pl.DataFrame, collection: Collection, catalogue: Catalo
 def _periods(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
     """Every label under every rule it occurs with, read once."""
     pairs = read.select("period_label", "period_rule").unique()
+    source = collection.period
+    parse: Callable[[str, str], Period] = parse_period
+    if source is not None and source.label == "month":
+        parse = partial(period_of_month, before=source.before)
     periods: list[str | None] = []
     statuses: list[str | None] = []
     for label, rule in pairs.iter_rows():
         try:
-            period = parse_period(label, rule) if label is not None and rule is not None else None
+            period = parse(label, rule) if label is not None and rule is not None else None
         except InputError:
             period = None
         periods.append(period.canonical if period else None)

@@ -47,9 +47,14 @@ def _not_null(name: str, column: str, sentence: pl.Expr) -> Rule:
     )
 
 
-def _is_null(name: str, column: str, sentence: pl.Expr) -> Rule:
+def _is_null(name: str, column: str, sentence: pl.Expr, severity: str = ERROR) -> Rule:
     return Rule(
-        name, ERROR, pl.col(column).is_not_null(), sentence, "ExpectColumnValuesToBeNull", {"column": column}
+        name,
+        severity,
+        pl.col(column).is_not_null(),
+        sentence,
+        "ExpectColumnValuesToBeNull",
+        {"column": column},
     )
 
 
@@ -76,6 +81,17 @@ _PRINTED = {
 
 ORGANISATION_KNOWN = _not_null(
     "organisation_known", "organisation", pl.format("unknown organisation {}", _PRINTED["organisation_code"])
+)
+
+ORGANISATION_NAMED_ONCE = _is_null(
+    "organisation_named_once",
+    "namesake",
+    pl.format(
+        "several rows are named {}; told apart by their order in the file, this is number {}",
+        _PRINTED["organisation_code"],
+        "namesake",
+    ),
+    WARNING,
 )
 
 FIGURE_RULES = (

@@ -21,7 +21,15 @@ from typing import Any
 import polars as pl
 
 from validations.check_result import BATCH, CRITICAL, ERROR, FILE, CheckResult
-from validations.rules import EVIDENCE_RULES, FACT_RULES, FIGURE_RULES, REFUSED_SHARE, Rule, with_rule_columns
+from validations.rules import (
+    EVIDENCE_RULES,
+    FACT_RULES,
+    FIGURE_RULES,
+    ORGANISATION_NAMED_ONCE,
+    REFUSED_SHARE,
+    Rule,
+    with_rule_columns,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +54,7 @@ def validate_figures(read: pl.DataFrame) -> Validation:
     Args:
         read: from `ratings.reading.read_figures`.
     """
-    return _validate(with_rule_columns(read), FIGURE_RULES)
+    return _validate(with_rule_columns(read), FIGURE_RULES + _about_names(read))
 
 
 def validate_facts(read: pl.DataFrame, event: str) -> Validation:
@@ -56,7 +64,13 @@ def validate_facts(read: pl.DataFrame, event: str) -> Validation:
         read: from `ratings.reading.read_facts`.
         event: what a row becomes.
     """
-    return _validate(read, EVIDENCE_RULES if event == "evidence" else FACT_RULES)
+    rules = EVIDENCE_RULES if event == "evidence" else FACT_RULES
+    return _validate(read, rules + _about_names(read))
+
+
+def _about_names(read: pl.DataFrame) -> tuple[Rule, ...]:
+    """The rule for files whose own names are the register of organisations."""
+    return (ORGANISATION_NAMED_ONCE,) if "namesake" in read.columns else ()
 
 
 def refusal(check: str, message: str) -> CheckResult:
@@ -77,6 +91,8 @@ def _whole_batch() -> Any:
 
 
 def _validate(rows: pl.DataFrame, rules: Sequence[Rule]) -> Validation:
+    # A row of the file may hold several figures, so its number is no key.
+    rows = rows.with_row_index("line")
     looked_at = rows.filter(pl.col("out_of_scope").is_null() & ~pl.col("repeat"))
     masks = looked_at.select(rule.broken.alias(rule.name) for rule in rules)
     counts = dict(zip(masks.columns, masks.sum().row(0), strict=True)) if looked_at.height else {}
@@ -116,7 +132,7 @@ def _validate(rows: pl.DataFrame, rules: Sequence[Rule]) -> Validation:
             BATCH,
         )
     )
-    marked = rows.join(refused, on="source_row", how="left", maintain_order="left")
+    marked = rows.join(refused, on="line", how="left", maintain_order="left").drop("line")
     return Validation(tuple(results), marked, message or None)
 
 
@@ -136,19 +152,19 @@ def _example(rows: pl.DataFrame, rule: Rule) -> str:
 
 
 def _reasons(rows: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
-    """Columns source_row and reasons (JSON, every rule broken) of the rows that break one."""
+    """Columns line and reasons (JSON, every rule broken) of the rows that break one."""
     if not rules:
-        return pl.DataFrame(schema={"source_row": pl.Int64, "reasons": pl.String})
+        return pl.DataFrame(schema={"line": pl.UInt32, "reasons": pl.String})
     broken = pl.concat(
         rows.filter(rule.broken).select(
-            "source_row",
+            "line",
             pl.struct(pl.lit(rule.name).alias("check"), rule.sentence.alias("message")).alias("reason"),
         )
         for rule in rules
     )
-    grouped = broken.group_by("source_row", maintain_order=True).agg("reason")
+    grouped = broken.group_by("line", maintain_order=True).agg("reason")
     texts = [json.dumps(reasons, ensure_ascii=False) for reasons in grouped["reason"].to_list()]
-    return grouped.select("source_row", pl.Series("reasons", texts, dtype=pl.String)).sort("source_row")
+    return grouped.select("line", pl.Series("reasons", texts, dtype=pl.String)).sort("line")
 
 
 def _expectation_counts(rows: pl.DataFrame, rules: Sequence[Rule]) -> dict[str, int]:

@@ -274,7 +274,7 @@ _ORGANISATIONS = SnapshotTable(
     (
         _ORGANISATION,
         Column("name", "string", "name of the organisation", required=True),
-        Column("kind", "string", "council or simulated", required=True),
+        Column("kind", "string", "council, facility or simulated", required=True),
         Column("region", "string", "region it lies in"),
         Column("opened", "date", "first day of its existence, null where older than the data"),
         Column("closed", "date", "last day of its existence, null while it exists"),

@@ -27,6 +27,8 @@ def test_all_collections_load_and_have_hashes_of_their_own() -> None:
 
     assert [c.id for c in collections] == [
         "a1_2001",
+        "aged_care_au",
+        "aged_care_au_ratings",
         "ascof",
         "evidence",
         "judgements",
@@ -42,7 +44,7 @@ def test_all_collections_load_and_have_hashes_of_their_own() -> None:
 
 def test_an_unknown_collection_is_answered_with_those_there_are() -> None:
     for name in ("late", "../catalogue/x", ""):
-        with pytest.raises(NotFoundError, match="choose one of a1_2001, ascof"):
+        with pytest.raises(NotFoundError, match="choose one of a1_2001, aged_care_au"):
             load_collection(name)
 
 
