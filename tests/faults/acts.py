@@ -1,13 +1,13 @@
-"""Acts: what is broken off in the tests of this folder, as functions and as programs to be killed.
+"""Acts: what is broken off in the tests of this folder, as functions and for processes to be killed.
 
-Run as `python -m tests.faults.acts land|publish ROOT CALL` (killed at that file call),
-`... append URL` (appends the batches that it is told to) or `... writer URL NAME` (one of many).
+Here: figures, appends, landings and snapshots of the tests; what a `WarmProcess` is told to do.
+Not here: how it is broken off (file_calls.py, processes.py), what must hold then (the tests).
 """
 
 from __future__ import annotations
 
 import random
-import sys
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from warehouse.snapshot_manifest import About, microseconds
 from warehouse.snapshot_tables import SCHEMAS
 from warehouse.snapshots import SnapshotRef, move_latest, write_snapshot
 
-REPOSITORY = Path(__file__).parents[2]
 EVENTS = 20_000
 REFUSED = 3
 
@@ -108,19 +107,22 @@ def lay_out_snapshots(root: Path) -> SnapshotRef:
 ACTS = {"land": land, "publish": publish}
 
 
-def _append_as_told(url: str) -> None:
+def append_as_told(pipe: Connection, url: str) -> None:
+    """Append the batches whose numbers are heard."""
     ledger = Ledger(Database(url))
-    print("ready", flush=True)
-    for line in sys.stdin:
-        print("begun", flush=True)
-        append(ledger, int(line))
-        print("done", flush=True)
+    pipe.send("ready")
+    while True:
+        number = pipe.recv()
+        pipe.send("begun")
+        append(ledger, number)
+        pipe.send("done")
 
 
-def _write_among_others(url: str, name: str) -> None:
+def append_among_others(pipe: Connection, url: str, name: str) -> None:
+    """Append six batches, in competition with others."""
     ledger, chance = Ledger(Database(url)), random.Random(name)
-    print("ready", flush=True)
-    sys.stdin.readline()
+    pipe.send("ready")
+    pipe.recv()
     for number in range(6):
         rows = figures(chance.randint(1, 400), number * 1000, indicator=name)
         while True:
@@ -133,12 +135,7 @@ def _write_among_others(url: str, name: str) -> None:
                 continue
 
 
-if __name__ == "__main__":
-    what, *rest = sys.argv[1:]
-    if what == "append":
-        _append_as_told(*rest)
-    elif what == "writer":
-        _write_among_others(*rest)
-    else:
-        with broken(Path(rest[0]), Calls(int(rest[1]), "kill")):
-            ACTS[what](Path(rest[0]))
+def die_at_a_call(_: Connection, act: str, root: Path, at: int) -> None:
+    """Do something until a file call of it, where this process is killed."""
+    with broken(root, Calls(at, "kill")):
+        ACTS[act](root)

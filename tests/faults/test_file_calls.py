@@ -8,8 +8,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,6 +16,7 @@ import pytest
 from ratings.errors import StarledgerError
 from tests.faults import acts
 from tests.faults.file_calls import KINDS, Calls, broken
+from tests.faults.processes import WarmProcess
 from warehouse.landing import Landing, sha256_of
 from warehouse.snapshots import latest, snapshot_ids, verify
 
@@ -35,10 +34,9 @@ def enumerated(act: str, root: Path) -> list[str]:
 def break_off(act: str, root: Path, at: int, kind: str) -> bool:
     """Let an act run into a fault; whether it succeeded all the same."""
     if kind == "kill":
-        command = [sys.executable, "-m", "tests.faults.acts", act, str(root), str(at)]
-        done = subprocess.run(command, cwd=acts.REPOSITORY, stderr=subprocess.PIPE, text=True, check=False)
-        assert done.returncode in (0, -signal.SIGKILL), done.stderr
-        return done.returncode == 0
+        code = WarmProcess(acts.die_at_a_call, act, root, at).end()
+        assert code in (0, -signal.SIGKILL), "it died of something else: see above"
+        return code == 0
     try:
         with broken(root, Calls(at, kind)):
             acts.ACTS[act](root)

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import random
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -17,6 +15,7 @@ import polars as pl
 import pytest
 
 from tests.faults import acts
+from tests.faults.processes import WarmProcess
 from warehouse import schema
 from warehouse.canonical_events import EVENT_FIELDS, event_leaves
 from warehouse.database import Database
@@ -28,31 +27,14 @@ A_LEDGER = 25  # kills before a new, empty ledger: what is tried does not depend
 pytestmark = pytest.mark.slow
 
 
-class Writer:
+def writer_of(database: Database) -> WarmProcess:
     """A process that appends what it is told to."""
+    return WarmProcess(acts.append_as_told, database.url.render_as_string(hide_password=False))
 
-    def __init__(self, database: Database) -> None:
-        command = [sys.executable, "-m", "tests.faults.acts", "append"]
-        self.process = subprocess.Popen(
-            [*command, database.url.render_as_string(hide_password=False)],
-            cwd=acts.REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
-        )  # fmt: skip
 
-    def hears(self) -> str:
-        assert self.process.stdout is not None
-        return self.process.stdout.readline().strip()
-
-    def begin(self, number: int) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(f"{number}\n")
-        self.process.stdin.flush()
-        assert self.hears() == "begun"
-
-    def kill(self) -> bool:
-        """Kill it; whether it had said that the append was done."""
-        self.process.kill()
-        said, _ = self.process.communicate()
-        return "done" in said
+def begin(writer: WarmProcess, number: int) -> None:
+    writer.pipe.send(number)
+    assert writer.hears() == "begun"
 
 
 @pytest.mark.timeout(3600)
@@ -73,38 +55,36 @@ def test_an_append_killed_at_any_moment_happened_wholly_or_not_at_all(
 
 
 def _kill_again_and_again(ledger: Ledger, times: int, chance: random.Random, seen: Counter[str]) -> None:
-    waiting = Writer(ledger.database)
-    assert waiting.hears() == "ready"
+    writer = writer_of(ledger.database)
+    assert writer.hears() == "ready"
     started = time.monotonic()
-    waiting.begin(0)
-    assert waiting.hears() == "done"
+    begin(writer, 0)
+    assert writer.hears() == "done"
     usual = time.monotonic() - started  # of the first append of a process: it is the one that will be killed
-    waiting.kill()
-    next_writer = Writer(ledger.database)  # starts while the one before is looked after
+    writer.kill()
     for number in range(1, 1 + times):
-        writer, next_writer = next_writer, Writer(ledger.database)
+        writer = writer_of(ledger.database)
         try:
             assert writer.hears() == "ready"
-            writer.begin(number)
+            begin(writer, number)
             time.sleep(chance.uniform(0, 2.4 * usual))
-            said_so = writer.kill()
-            with ledger.database.write():
-                pass  # a server may not have noticed yet that its client is dead: its turn ends before ours
-            there = ledger.by_identity(f"b{number}")
-            assert there or not said_so, "an append that was reported as done is gone"
-            seen["there" if there else "not there"] += 1
-            # A busy machine is slower than it was: aim so that about half of the kills come too late.
-            usual *= 0.93 if there else 1.08
-            _assert_whole(ledger, since=number + 1 if there else number)
-            again = acts.append(ledger, number)
-            assert there is None or again == there
-            assert acts.append(ledger, number) == again
-            assert [b.id for b in ledger.batches()] == list(range(1, number + 2))
-            _assert_whole(ledger, since=number + 1)
-        finally:
-            writer.process.kill()
-            if number == times:
-                next_writer.kill()
+            said_so = "done" in writer.kill()
+        except BaseException:
+            writer.kill()
+            raise
+        with ledger.database.write():
+            pass  # a server may not have noticed yet that its client is dead: its turn ends before ours
+        there = ledger.by_identity(f"b{number}")
+        assert there or not said_so, "an append that was reported as done is gone"
+        seen["there" if there else "not there"] += 1
+        # A busy machine is slower than it was: aim so that about half of the kills come too late.
+        usual *= 0.93 if there else 1.08
+        _assert_whole(ledger, since=number + 1 if there else number)
+        again = acts.append(ledger, number)
+        assert there is None or again == there
+        assert acts.append(ledger, number) == again
+        assert [b.id for b in ledger.batches()] == list(range(1, number + 2))
+        _assert_whole(ledger, since=number + 1)
     _assert_whole(ledger, since=1)
 
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 import time
 from collections import Counter
 from pathlib import Path
@@ -13,6 +11,7 @@ import polars as pl
 import pytest
 
 from tests.faults import acts
+from tests.faults.processes import WarmProcess
 from warehouse.database import Database
 from warehouse.event_log import Ledger
 
@@ -56,32 +55,20 @@ def test_eight_writers_at_once_leave_one_gapless_log_and_a_follower_sees_all(
     database: Database, tmp_path: Path
 ) -> None:
     ledger = Ledger.found(database)
-    command = [sys.executable, "-m", "tests.faults.acts", "writer"]
     url = database.url.render_as_string(hide_password=False)
-    writers = [
-        subprocess.Popen(
-            [*command, url, f"writer {n}"], cwd=acts.REPOSITORY, text=True, stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        )
-        for n in range(WRITERS)
-    ]  # fmt: skip
+    writers = [WarmProcess(acts.append_among_others, url, f"writer {n}") for n in range(WRITERS)]
     try:
         for writer in writers:
-            assert writer.stdout is not None
-            assert writer.stdout.readline() == "ready\n"
+            assert writer.hears() == "ready"
         for writer in writers:
-            assert writer.stdin is not None
-            writer.stdin.write("go\n")
-            writer.stdin.flush()
+            writer.pipe.send("go")
         live, followed, polls_between = Projection(tmp_path / "live.db"), list[int](), 0
-        while any(writer.poll() is None for writer in writers):
+        while any(writer.runs for writer in writers):
             new = live.follow(ledger, limit=700)
             polls_between += bool(new)
             followed += new
             time.sleep(0.01)
-        for writer in writers:
-            _, said = writer.communicate()
-            assert writer.returncode == 0, said
+        assert [writer.end() for writer in writers] == [0] * WRITERS
     finally:
         for writer in writers:
             writer.kill()
