@@ -131,7 +131,7 @@ def built_with(ledger: Ledger, identifier: str, sha256: str) -> Method:
         return installed
     for event in ledger.events("definition"):
         said = event["payload"]
-        if (said["kind"], said["sha256"]) == ("method", sha256):
+        if (said["kind"], said.get("sha256")) == ("method", sha256):
             with TemporaryDirectory(prefix="starledger-method-") as directory:
                 for name, text in said["content"].items():
                     (Path(directory) / Path(name).name).write_text(text, encoding="utf-8")

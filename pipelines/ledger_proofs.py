@@ -8,11 +8,9 @@ Not here: arguments and output (cli/ledger.py), the forms (audit/proofs.py), has
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from audit.keys import change_key, public_keys, signing_key
-from audit.notes import VerifierKey, parse_verifier_key
+from audit.notes import SignerKey, VerifierKey, parse_verifier_key
 from audit.proofs import (
     Checkpoint,
     ConsistencyProof,
@@ -23,6 +21,7 @@ from audit.proofs import (
 )
 from audit.verifier import verify_checkpoint, verify_consistency_proof, verify_event_proof
 from pipelines.settings import Settings
+from pipelines.signing import known_keys, new_signer, signer
 from ratings.errors import LedgerError
 from warehouse import merkle, verification
 from warehouse.batch_leaves import batch_leaves
@@ -30,25 +29,21 @@ from warehouse.event_log import Ledger
 from warehouse.proof_rows import event_rows, log_rows
 
 
-def keys_directory(settings: Settings) -> Path:
-    """Where the keys of a warehouse's log lie."""
-    return settings.warehouse / "keys"
-
-
 def public_key(settings: Settings) -> VerifierKey:
     """The key that signs now, its public half; made on first use."""
-    return signing_key(keys_directory(settings), settings.ledger().origin).verifier
+    return signer(settings, settings.ledger()).verifier
 
 
 def new_key(settings: Settings) -> VerifierKey:
     """A new key that signs from now on; the old public keys are kept, so that old checkpoints verify."""
-    return change_key(keys_directory(settings), settings.ledger().origin).key
+    return new_signer(settings, settings.ledger())
 
 
 def make_checkpoint(settings: Settings) -> str:
     """A signed checkpoint of the log as it is now."""
     ledger = settings.ledger()
-    return _checkpoint(settings, ledger, log_rows(ledger))
+    key = signer(settings, ledger)
+    return _checkpoint(key, log_rows(ledger))
 
 
 def verify(
@@ -88,11 +83,12 @@ def prove(settings: Settings, position: int) -> EventProof:
         LedgerError: what is kept was altered, so that nothing can be proved.
     """
     ledger = settings.ledger()
+    key = signer(settings, ledger)
     rows = event_rows(ledger, position)
-    note = _checkpoint(settings, ledger, rows.batches)
+    note = _checkpoint(key, rows.batches)
     leaves = batch_leaves(rows.batches)
     proof = make_event_proof(rows.event, rows.salt, rows.path, rows.batch, leaves, note)
-    verify_event_proof(proof, _keys(settings, ledger), origin=ledger.origin)
+    verify_event_proof(proof, [key.verifier], origin=ledger.origin)
     return proof
 
 
@@ -111,23 +107,19 @@ def consistency(settings: Settings, old: str, new: str) -> ConsistencyProof:
     return proof
 
 
-def _checkpoint(settings: Settings, ledger: Ledger, rows: list[dict[str, Any]]) -> str:
+def _checkpoint(key: SignerKey, rows: list[dict[str, Any]]) -> str:
     root = merkle.root(batch_leaves(rows))
-    said = Checkpoint(ledger.origin, len(rows), root, rows[-1]["last_position"] if rows else 0)
-    return sign_checkpoint(said, [signing_key(keys_directory(settings), ledger.origin)])
+    said = Checkpoint(key.name, len(rows), root, rows[-1]["last_position"] if rows else 0)
+    return sign_checkpoint(said, [key])
 
 
 def _known_keys(settings: Settings, ledger: Ledger) -> list[VerifierKey]:
-    """The keys of the warehouse, for a checkpoint that was signed with one of them."""
-    keys = _keys(settings, ledger)
+    """The keys of the log, for a checkpoint that was signed with one of them."""
+    keys = known_keys(settings, ledger)
     if not keys:
         raise LedgerError(
-            f"{keys_directory(settings)} holds no public key, so no checkpoint of this log can be checked",
-            hint="put the directory back from a backup; `ledger verify` also takes the key that was handed "
-            "out, with --key",
+            "this log has never signed a checkpoint, and one of it can be checked only with its key",
+            hint="give the --warehouse of the log that the checkpoint is of; `ledger verify` also takes the "
+            "key that was handed out, with --key",
         )
     return keys
-
-
-def _keys(settings: Settings, ledger: Ledger) -> list[VerifierKey]:
-    return [each.key for each in public_keys(keys_directory(settings), ledger.origin)]

@@ -18,7 +18,7 @@ from operator import itemgetter
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, func, insert, select
+from sqlalchemy import ColumnElement, Connection, func, insert, select, true
 
 from ratings.errors import LedgerError, NotFoundError
 from warehouse import schema
@@ -267,23 +267,37 @@ class Ledger:
         with self.database.read() as connection:
             return _by_identity(connection, identity)
 
+    def identities(self, beginning: str) -> list[str]:
+        """Identities that begin with these words, of the batches that stand, in the order recorded."""
+        table, void = schema.batch.c, schema.batch.alias("void").c
+        query = select(table.identity).where(
+            table.identity.startswith(beginning, autoescape=True),
+            table.id.not_in(select(void.voids).where(void.voids.is_not(None))),
+        )
+        with self.database.read() as connection:
+            return list(connection.execute(query.order_by(table.id)).scalars())
+
     def batches(
         self, collection: str | None = None, kind: str | None = None, as_recorded: int | None = None
     ) -> list[Batch]:
         """Batches in the order they were recorded.
+
+        A batch is a file's release or one act of a person, some two kilobytes in memory: twenty years of
+        monthly returns from 150 councils are 36,000 of them, or 70 MB. So they are read at once.
 
         Args:
             collection: only of that collection.
             kind: only of that kind.
             as_recorded: only batches that end at or before this position; voids after it are not known yet.
         """
+        table = schema.batch.c
+        which: ColumnElement[bool] = true()
+        if collection is not None:
+            which &= table.collection == collection
+        if kind is not None:
+            which &= table.kind == kind
         with self.database.read() as connection:
-            every = _batches(connection, as_recorded)
-        return [
-            b
-            for b in every
-            if (collection is None or b.collection == collection) and (kind is None or b.kind == kind)
-        ]
+            return _batches(connection, as_recorded, which)
 
     def batch(self, number: int) -> Batch:
         """One batch.

@@ -1,7 +1,7 @@
 """Warm processes: children that need not import anything first, to be killed at any moment.
 
-A server imports everything once and does nothing else, so that no thread of it runs, and forks itself for each
-of them.
+A server imports everything once and does nothing else, so that no thread of it runs, and forks itself for
+each of them.
 """
 
 from __future__ import annotations
