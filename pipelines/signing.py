@@ -40,7 +40,7 @@ def signer(settings: Settings, ledger: Ledger) -> SignerKey:
                 f"checkpoints of this log are signed with the key {recorded[-1]}, and {directory} holds "
                 "another",
                 hint="put the directory back from a backup, or give the --warehouse that holds it; if the "
-                "key is lost for good, run `starledger ledger key --new` and tell everyone who checks the log",
+                "key is lost for good, run `starledger ledger key --new` and tell all who check the log",
             )
         _record(settings, ledger, key.verifier)
     return key
