@@ -23,28 +23,14 @@ from sqlalchemy.exc import ArgumentError, DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool
 
 from ratings.errors import LedgerError
+from warehouse.engine_errors import reported
 from warehouse.schema import frame_schema
 
 SCHEMA_REVISION = "0001"
 _WRITER_LOCK = 0x57A21ED6E2  # PostgreSQL advisory lock: a role that may only INSERT may not lock a table.
 _PATIENCE_MS = 60_000  # how long to wait for another writer
+_SECRET_OPTIONS = ("password", "sslpassword", "oauth_client_secret")
 _URL_HINT = "give --database-url sqlite:///FILE or postgresql://USER@HOST/NAME"
-# What an engine says, and the next step; the first that fits.
-_HINTS = {
-    "readonly": "make the warehouse directory writable for this user",
-    "disk is full": "free some space and run the command again: nothing was half-written",
-    "not a database": "restore the file from a backup, or name another with --database-url",
-    "unable to open": "check that the directory exists and can be written to, or copy the ledger to one that "
-    "can: SQLite keeps two files beside it even to read",
-    "locked": "another writer is busy; run the command again",
-    "read-only transaction": "name a server that takes writes: this one is a standby, or set to refuse them",
-    "permission denied": "ask the owner of the ledger for a role that may: `starledger ledger grant --help`",
-    "FATAL:  database": "make it with createdb, or name another in the URL",
-    "FATAL:  role": "make it with createuser, or name another in the URL",
-    "authentication failed": "check the user and the password in the URL, or in ~/.pgpass",
-    "resolve host": "check the name of the server in the URL",
-    "connection": "check that the server runs and that the URL is right",
-}
 
 
 class _Gate:
@@ -155,10 +141,11 @@ class Database:
 
     @property
     def shown(self) -> str:
-        """The address as a person would type it, the password left out."""
+        """The address as a person would type it, its secrets left out."""
         if self.dialect == "sqlite":
             return str(self.url.database)
-        return self.url.set(drivername=self.dialect).render_as_string(hide_password=True)
+        plain = self.url.set(drivername=self.dialect).difference_update_query(_SECRET_OPTIONS)
+        return plain.render_as_string(hide_password=True)
 
     def exists(self) -> bool:
         """Whether a ledger was founded here: not only its tables made."""
@@ -200,15 +187,10 @@ class Database:
         try:
             yield
         except DatabaseError as error:
-            cause = str(error.orig).strip().splitlines()[0] if error.orig else str(error)
-            reported = self._report(cause)
-            if reported.hint is None and not isinstance(error, OperationalError):
+            trouble = reported(str(error.orig or error), self.shown)
+            if trouble.hint is None and not isinstance(error, OperationalError):
                 raise
-            raise reported from error
-
-    def _report(self, cause: str) -> LedgerError:
-        hint = next((hint for sign, hint in _HINTS.items() if sign in cause), None)
-        return LedgerError(f"the database {self.shown} answered: {cause.strip().splitlines()[0]}", hint=hint)
+            raise trouble from error
 
     @contextmanager
     def bulk(self) -> Iterator[Bulk]:
@@ -253,7 +235,7 @@ class Database:
                     cursor.fetchall()
                 yield connection
         except adbc_driver_manager.Error as error:
-            raise self._report(str(error)) from error
+            raise reported(str(error), self.shown) from error
 
     def frame(self, table: Table, columns: list[str], where: str = "TRUE") -> pl.DataFrame:
         """Read columns of a table through Arrow.

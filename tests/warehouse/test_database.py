@@ -14,6 +14,7 @@ from sqlalchemy import text
 from ratings.errors import LedgerError
 from warehouse import schema
 from warehouse.database import Database
+from warehouse.engine_errors import reported
 from warehouse.event_log import ConflictError, Ledger, NewBatch, event_frame
 from warehouse.observations import timeline
 
@@ -89,7 +90,9 @@ def test_writers_of_one_position_conflict(new_ledger: Callable[..., Ledger]) -> 
 
 
 def test_an_unreachable_server_is_an_error_with_a_next_step() -> None:
-    with pytest.raises(LedgerError, match=r"(?s)127\.0\.0\.1:1.*check that the server runs"):
+    with pytest.raises(
+        LedgerError, match=r"no server answers at .*127\.0\.0\.1:1/nothing\. Next: check that the server runs"
+    ):
         Database("postgresql://nobody@127.0.0.1:1/nothing").exists()
 
 
@@ -101,7 +104,7 @@ def test_another_kind_of_database_is_refused() -> None:
 def test_a_file_that_is_no_database_is_an_error_with_a_next_step(tmp_path: Path) -> None:
     file = tmp_path / "ledger.db"
     file.write_bytes(b"this is a letter, not a database" * 100)
-    with pytest.raises(LedgerError, match="not a database"):
+    with pytest.raises(LedgerError, match=r"is not a database.*Next: restore the file"):
         Database(f"sqlite:///{file}").exists()
 
 
@@ -114,8 +117,55 @@ def test_an_address_that_is_no_url_is_refused_and_not_repeated(address: str) -> 
 
 def test_a_directory_that_sqlite_cannot_open_a_file_in_is_an_error_with_a_next_step(tmp_path: Path) -> None:
     # A directory in the place of the file gives what SQLite says on a read-only disk, for any user.
-    with pytest.raises(LedgerError, match=r"unable to open.*Next: check that the directory .* written to"):
+    with pytest.raises(LedgerError, match=r"cannot be opened.*Next: check that the directory .* written to"):
         Database(tmp_path).exists()
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (
+            'connection failed: connection to server at "127.0.0.1", port 5433 failed: FATAL:  password '
+            'authentication failed for user "clerk"',
+            "does not let this user in with this password: DB. Next: check the user and the password",
+        ),
+        (
+            'connection failed: connection to server at "127.0.0.1", port 5433 failed: fe_sendauth: no '
+            "password supplied",
+            "does not let this user in with this password: DB. Next: check the user and the password",
+        ),
+        (
+            'connection failed: connection to server at "10.0.0.1", port 5432 failed: FATAL:  no pg_hba.conf '
+            'entry for host "10.0.0.9", user "clerk", database "d", no encryption',
+            "the server admits no such connection from here: DB. Next: ask its administrator",
+        ),
+        (
+            "failed to resolve host 'no.such.host.invalid': [Errno -2] Name or service not known",
+            "the host of DB is not known. Next: check the name",
+        ),
+        (
+            "UNAUTHORIZED: [libpq] COPY query failed: ERROR:  permission denied for table batch",
+            "permission denied: this user may not do that in DB. Next: ask the owner",
+        ),
+        (
+            "consuming input failed: server closed the connection unexpectedly",
+            "the server broke off the connection: DB. Next: run the command again",
+        ),
+        (
+            "attempt to write a readonly database",
+            "the database file DB cannot be written. Next: make the file",
+        ),
+        ("database or disk is full", "the disk of the database DB is full. Next: free some space"),
+        ("something new\nand more of it", "the database DB answered: something new"),
+    ],
+)
+def test_what_an_engine_says_of_its_troubles_becomes_a_sentence(said: str, sentence: str) -> None:
+    assert sentence in str(reported(said, "DB"))
+
+
+def test_no_part_of_an_address_that_may_be_secret_is_shown() -> None:
+    database = Database("postgresql://ann:geheim@/log?host=/run/server&sslpassword=geheim&password=geheim")
+    assert database.shown == "postgresql://ann:***@/log?host=%2Frun%2Fserver"
 
 
 def test_what_a_server_refuses_is_an_error_with_a_next_step(
@@ -123,7 +173,7 @@ def test_what_a_server_refuses_is_an_error_with_a_next_step(
 ) -> None:
     database = new_postgresql()
     ledger = Ledger.found(database)
-    for part, value, hint in (("database", "nowhere", "createdb"), ("username", "nobody", "createuser|user")):
+    for part, value, hint in (("database", "nowhere", "createdb"), ("username", "nobody", "createuser")):
         other = database.url.set(**{part: value}).render_as_string(hide_password=False)
         with pytest.raises(LedgerError, match=rf"Next: .*({hint})"):
             Database(other).exists()
