@@ -237,17 +237,20 @@ class Database:
         except adbc_driver_manager.Error as error:
             raise reported(str(error), self.shown) from error
 
-    def frame(self, table: Table, columns: list[str], where: str = "TRUE") -> pl.DataFrame:
+    def frame(
+        self, table: Table, columns: list[str], where: str = "TRUE", *, compact: bool = True
+    ) -> pl.DataFrame:
         """Read columns of a table through Arrow.
 
         Args:
             table: what to read.
             columns: its columns, in the order wanted.
             where: an SQL condition of numbers and column names only (nothing that a user typed).
+            compact: text as Categorical, since the same few thousand words fill millions of cells; else as it
+                is, which takes less time and more memory.
 
         Returns:
-            One row per row of the table, in no particular order; text as Categorical, since the same few
-            thousand words fill millions of cells.
+            One row per row of the table, in no particular order.
         """
         types = frame_schema(table)
         schema = {name: types[name] for name in columns}
@@ -262,7 +265,9 @@ class Database:
             if self.dialect == "sqlite":
                 cursor.adbc_statement.set_options(**{"adbc.sqlite.query.batch_rows": "65536"})
             cursor.execute(query)
-            found = _compact(cursor.fetch_record_batch(), schema)
+            found = _collected(
+                cursor.fetch_record_batch(), schema, pl.Categorical() if compact else pl.String()
+            )
         return found.slice(1) if self.dialect == "sqlite" else found
 
     def revision(self) -> str | None:
@@ -301,9 +306,11 @@ def _parsed(url: str) -> URL:
         raise LedgerError("the address of the database is not a URL", hint=_URL_HINT) from None
 
 
-def _compact(batches: pa.RecordBatchReader, schema: dict[str, pl.DataType]) -> pl.DataFrame:
-    """Record batches as one frame; each is made small while the database fetches the next."""
-    kept = {name: pl.Categorical() if dtype == pl.String() else dtype for name, dtype in schema.items()}
+def _collected(
+    batches: pa.RecordBatchReader, schema: dict[str, pl.DataType], text: pl.DataType
+) -> pl.DataFrame:
+    """Record batches as one frame; each is converted while the database fetches the next."""
+    kept = {name: text if dtype == pl.String() else dtype for name, dtype in schema.items()}
     parts = [pl.DataFrame(schema=kept)]
     with ThreadPoolExecutor(1) as beside:
         fetched = beside.submit(next, batches, None)

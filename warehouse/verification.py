@@ -11,7 +11,10 @@ again is found out only by the checkpoint.
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,7 +23,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import func, select
 
-from ratings.errors import NotFoundError, StarledgerError
+from ratings.errors import LedgerError, NotFoundError, StarledgerError
 from warehouse import merkle, schema
 from warehouse.batch_leaves import batch_leaves, raw_batches
 from warehouse.canonical_events import SALT_BYTES
@@ -29,8 +32,8 @@ from warehouse.event_log import QUARANTINE_SCHEMA, Ledger, quarantine_sha256
 from warehouse.landing import Landing
 from warehouse.purged import kept_leaves, leaves, purge_problems, purged_files
 
-CHUNK = 256 * merkle.SUBTREE_LEAVES
-_WORTH_A_PROCESS = 4 * CHUNK  # a new process takes about as long to start as these events to hash
+CHUNK = 512 * merkle.SUBTREE_LEAVES
+_WORTH_A_PROCESS = 2 * CHUNK  # a new process takes about as long to start as these events to hash
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +127,8 @@ def verify(
             done += part.segment.last - part.segment.first + 1
         tell(f"verified {done:,} of {end:,} events")
     for row in whole:
-        problems += _event_problems(row, hashed.pop(row["id"], []))
+        parts = sorted(hashed.pop(row["id"], []), key=lambda part: part.segment.first)
+        problems += _event_problems(row, parts)
     problems += _quarantine_problems(ledger.database, rows)
     notes = _authorities(ledger)
     problems += _purges(ledger)
@@ -175,29 +179,49 @@ def _chunks(rows: list[dict[str, Any]]) -> Iterator[list[_Segment]]:
 def _each(
     database: Database, chunks: Iterator[list[_Segment]], processes: int, events: int
 ) -> Iterator[list[_Hashed]]:
-    url = database.address
-    work = ((url, chunk) for chunk in chunks)
-    if processes < 2 or events < _WORTH_A_PROCESS:
-        yield from map(_hash, work)
+    """Chunks hashed, in no particular order. This process is one of them: others take seconds to start."""
+    others = processes - 1 if events > _WORTH_A_PROCESS else 0
+    if not others:
+        for chunk in chunks:
+            yield _hash(database, chunk)
         return
-    with get_context("spawn").Pool(processes) as pool:
-        yield from pool.imap(_hash, work)
+    with ProcessPoolExecutor(others, mp_context=get_context("spawn")) as pool:
+        given: deque[Future[list[_Hashed]]] = deque()
+        try:
+            for chunk in chunks:
+                while given and given[0].done():
+                    yield given.popleft().result()
+                if len(given) < 2 * others:  # one to hash and one to go on with
+                    given.append(pool.submit(_hash_at, database.address, chunk))
+                else:
+                    yield _hash(database, chunk)
+            for each in given:
+                yield each.result()
+        except BrokenProcessPool:
+            raise LedgerError(
+                "a process that hashed a part of the log was killed",
+                hint="see whether memory ran out, then run the command again",
+            ) from None
 
 
-def _hash(work: tuple[str | Path, list[_Segment]]) -> list[_Hashed]:
-    url, segments = work
-    database = Database(url)
+def _hash_at(address: str | Path, segments: list[_Segment]) -> list[_Hashed]:
+    return _hash(Database(address), segments)
+
+
+def _hash(database: Database, segments: list[_Segment]) -> list[_Hashed]:
     first, last = segments[0].first, segments[-1].last
     try:
         with database.read() as connection:
             salts = {s.batch: _salts(connection, s) for s in segments}
             kept = kept_leaves(connection, first, last)
         columns = [c.name for c in schema.event.columns]
-        events = database.frame(schema.event, columns, f"position BETWEEN {first} AND {last}")
+        where = f"position BETWEEN {first} AND {last}"
+        events = database.frame(schema.event, columns, where, compact=False)
     except (StarledgerError, pl.exceptions.PolarsError, ValueError, OSError) as error:
         said = f"positions {first} to {last} cannot be read: {str(error).splitlines()[0]}"
         return [_Hashed(s, b"", None, (said,) if s is segments[0] else ()) for s in segments]
-    events = events.sort("position")
+    if not events["position"].is_sorted():
+        events = events.sort("position")
     every = events["position"].to_numpy()
     found = []
     for segment in segments:

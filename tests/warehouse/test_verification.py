@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from ratings.errors import LedgerError
 from warehouse import merkle, verification
 from warehouse.batch_leaves import batch_leaves, raw_batches
 from warehouse.database import Database
@@ -152,6 +154,21 @@ def test_several_processes_find_what_one_finds(ledger: Ledger, monkeypatch: pyte
     found = verify(ledger, processes=2)
     assert found.problems == verify(ledger, processes=1).problems
     assert "an event between positions 257 and 512" in found.problems[0]
+
+
+def killed(address: object, segments: object) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_process_that_is_killed_while_it_hashes_is_an_error_and_no_endless_wait(
+    new_ledger: Callable[[], Ledger], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ledger = new_ledger()
+    append(ledger)
+    monkeypatch.setattr(verification, "_WORTH_A_PROCESS", 0)
+    monkeypatch.setattr(verification, "_hash_at", killed)
+    with pytest.raises(LedgerError, match=r"was killed. Next: see whether memory ran out"):
+        verify(ledger, processes=2)
 
 
 def test_a_rewritten_log_with_new_hashes_is_caught_by_a_checkpoint(ledger: Ledger) -> None:
