@@ -2,7 +2,7 @@
 
 Here: every band, and every side of a key threshold, that an out-of-date or missing input could take, put in
     its place: one by one, and all together.
-Not here: which inputs are out of date (freshness.py), the steps from bands to a star (rating.py).
+Not here: which inputs are out of date (freshness.py), putting other inputs into a rating (cases.py).
 
 Together, the best and the worst of all that is attainable bound every level, because a better band never
 lowers one; the stars of all combinations of levels between the bounds bound the star. Where the star table is
@@ -22,10 +22,11 @@ from typing import Any
 import polars as pl
 
 from ratings.bands import MICRO
+from ratings.cases import Cases, own_stars
 from ratings.catalogue import Catalogue
-from ratings.judgements import Cap, part_scores
+from ratings.judgements import Cap
 from ratings.methods import Method
-from ratings.rating import Rating, decide
+from ratings.rating import Rating
 
 ANSWERS = ("never", "possibly", "certainly")
 
@@ -86,15 +87,11 @@ def flips(
     Returns:
         The answers. Nothing is doubtful: `never`.
     """
-    # A decision is laid over the star that the method gives; figures can change only that one.
-    computed = "computed_star" if "computed_star" in rating.stars.columns else "star"
-    own = rating.stars.select("organisation", own=computed)
+    own = own_stars(rating)
     asked = doubtful.select(_PAIR).unique().join(own, on="organisation", how="semi")
-    inputs = method.inputs(catalogue)
-    before = _before_caps(method, rating, inputs)
-    engine = _Engine(method, rating, catalogue, day, option, inputs, before)
-    choices = engine.choices(asked)
-    bounds = _together(engine, choices)
+    cases = Cases.of(method, rating, catalogue, day, option)
+    choices = _choices(cases, asked)
+    bounds = _together(cases, choices)
     summary = own.join(bounds, on="organisation", how="left").with_columns(
         pl.when(pl.col("asked").is_null()).then("own").otherwise(name).alias(name)
         for name in ("lowest_star", "highest_star")
@@ -110,7 +107,7 @@ def flips(
         .otherwise(pl.lit("possibly"))
     )
     open_ones = summary.filter(pl.col("could_fresh_data_change_it") != "never")
-    singles = _alone(engine, choices.join(open_ones, on="organisation", how="semi"))
+    singles = _alone(cases, choices.join(open_ones, on="organisation", how="semi"))
     values = (
         singles.join(own, on="organisation")
         .filter(pl.col("star").ne_missing(pl.col("own")))
@@ -131,159 +128,6 @@ def held_fixed(method: Method) -> str:
     return edges
 
 
-@dataclass(frozen=True, slots=True)
-class _Engine:
-    """A rating that can be asked what if.
-
-    Attributes:
-        method: the method.
-        rating: what it says.
-        catalogue: bounds of what a value can be.
-        day: decides which key thresholds are in force.
-        option: the star table.
-        inputs: which indicators count for which part.
-        before: `organisation`, `part`, `level` before caps.
-    """
-
-    method: Method
-    rating: Rating
-    catalogue: Catalogue
-    day: date
-    option: str | None
-    inputs: pl.DataFrame
-    before: pl.DataFrame
-
-    def choices(self, asked: pl.DataFrame) -> pl.DataFrame:
-        """Every doubtful input with everything it could be.
-
-        Returns:
-            `organisation`, `indicator`, `band` and `value` (one of them null), `kind` (`band` or `cap`), and
-            whether it is the `best` or the `worst` of its kind.
-        """
-        parts = [pl.DataFrame(schema=_CHOICE)]
-        if not self.method.recorded:
-            counted = self.inputs.select("indicator").unique()
-            number = len(self.method.bandings[0].labels)
-            options = pl.DataFrame({"band": range(1, number + 1)}, schema={"band": pl.Int64})
-            parts.append(
-                asked.join(counted, on="indicator", how="semi")
-                .join(options, how="cross")
-                .select(
-                    *_PAIR,
-                    "band",
-                    value=pl.lit(None, pl.Float64),
-                    kind=pl.lit("band"),
-                    best=pl.col("band") == number,
-                    worst=pl.col("band") == 1,
-                )
-            )
-        rows = [
-            row
-            for code in sorted(set(asked["indicator"]))
-            if (caps := [cap for cap in self.caps() if cap.indicator == code])
-            for row in self._sides(code, caps)
-        ]
-        sides = pl.DataFrame(
-            rows, schema={k: v for k, v in _CHOICE.items() if k != "organisation"}, orient="row"
-        )
-        parts.append(asked.join(sides, on="indicator").select(*_CHOICE))
-        return pl.concat(parts)
-
-    def caps(self) -> list[Cap]:
-        """The key thresholds in force."""
-        return [cap for cap in self.method.caps if cap.in_force(self.day)]
-
-    def _sides(self, code: str, caps: list[Cap]) -> list[tuple[Any, ...]]:
-        """One value for each way the thresholds of an indicator can be met or failed."""
-        known = self.catalogue.indicators.get(code)
-        low, high = (known.valid_min, known.valid_max) if known else (None, None)
-        steps = [-1 / MICRO, 0.0, 1 / MICRO]
-        touching = sorted({cap.threshold + step for cap in caps for step in steps})
-        possible = [v for v in touching if (low is None or v >= low) and (high is None or v <= high)]
-        failed = {v: frozenset(n for n, cap in enumerate(caps) if _fails(v, cap)) for v in possible}
-        one_each = {fails: value for value, fails in failed.items()}
-        # Where no single value fails every threshold, the worst is each that some value fails: still a bound.
-        fewest, most = min(map(len, one_each), default=0), frozenset().union(*one_each)
-        return [
-            (
-                code,
-                None,
-                value,
-                "cap",
-                len(fails) == fewest,
-                bool(fails) and (fails == most or most not in one_each),
-            )
-            for fails, value in one_each.items()
-        ]
-
-    def stars(self, cases: pl.DataFrame, whole: pl.DataFrame | None = None) -> pl.DataFrame:
-        """The levels and the star of each case.
-
-        Args:
-            cases: `organisation`, `case`, `indicator`, `kind`, `band`, `value`.
-            whole: `organisation`, `case` of every case; by default those of `cases`.
-
-        Returns:
-            `organisation`, `case`, a level per part, `star`.
-        """
-        every = cases.select("organisation", "case").unique() if whole is None else whole
-        put = cases.filter(pl.col("kind") == "cap").select("organisation", "case", "indicator", "value")
-        key = self.rating.bands.filter("key").select(*_PAIR, "value", "denominator")
-        key = every.join(key, on="organisation").join(
-            put, on=["organisation", "case", "indicator"], how="anti"
-        )
-        key = pl.concat([key, put.join(self._denominators(), on=_PAIR, how="left")])
-        levels = every.join(self.before, on="organisation")
-        bands = cases.filter(pl.col("kind") == "band")
-        if bands.height:
-            scored = self._scored(bands)
-            levels = levels.join(scored, on=["organisation", "case", "part"], how="anti")
-            levels = pl.concat([levels, scored.select(levels.columns)])
-        _, placed = decide(self.method, levels, key, day=self.day, option=self.option)
-        assert placed is not None
-        return placed.select("organisation", "case", *self.method.parts.names, "star")
-
-    def _scored(self, put: pl.DataFrame) -> pl.DataFrame:
-        """The levels of the parts that these bands count for, with the bands in their place.
-
-        Only those parts are reckoned again, from the inputs that count for them: the others stay as they are.
-        """
-        entity = ["organisation", "case"]
-        counts = self.inputs.select("part", "indicator")
-        touched = (
-            put.select(*entity, "indicator").join(counts, on="indicator").select(*entity, "part").unique()
-        )
-        bands = self.rating.bands.select(*_PAIR, "band", "previous_band")
-        frame = (
-            touched.join(counts, on="part")
-            .select(*entity, "indicator")
-            .unique()
-            .join(bands, on=_PAIR, how="left")
-            .join(put.select(*entity, "indicator", put="band"), on=[*entity, "indicator"], how="left")
-            .with_columns(band=pl.coalesce("put", "band"))
-        )
-        known = part_scores(frame, self.method.parts.all, self.inputs)
-        return known.join(touched, on=[*entity, "part"], how="semi")
-
-    def _denominators(self) -> pl.DataFrame:
-        return self.rating.bands.select(*_PAIR, "denominator")
-
-
-def _before_caps(method: Method, rating: Rating, inputs: pl.DataFrame) -> pl.DataFrame:
-    """`organisation`, `part`, `level`: every part before caps, recorded or computed."""
-    if not method.recorded:
-        scored = part_scores(rating.bands, method.parts.all, inputs)
-        return scored.select("organisation", "part", "level")
-    scales = {name: method.parts.scale(name) for name in method.parts.names}
-    rows = [
-        (row["organisation"], row["part"], scales[row["part"]].index(row["computed_judgement"]))
-        for row in rating.judgements.iter_rows(named=True)
-        if row["computed_judgement"] is not None
-    ]
-    schema = {"organisation": pl.String, "part": pl.String, "level": pl.Int64}
-    return pl.DataFrame(rows, schema=schema, orient="row")
-
-
 _CHOICE: Mapping[str, Any] = {
     "organisation": pl.String,
     "indicator": pl.String,
@@ -295,11 +139,70 @@ _CHOICE: Mapping[str, Any] = {
 }
 
 
+def _choices(cases: Cases, asked: pl.DataFrame) -> pl.DataFrame:
+    """Every doubtful input with everything it could be.
+
+    Returns:
+        `organisation`, `indicator`, `band` and `value` (one of them null), `kind` (`band` or `cap`), and
+        whether it is the `best` or the `worst` of its kind.
+    """
+    parts = [pl.DataFrame(schema=_CHOICE)]
+    if not cases.method.recorded:
+        counted = cases.inputs.select("indicator").unique()
+        number = len(cases.method.bandings[0].labels)
+        options = pl.DataFrame({"band": range(1, number + 1)}, schema={"band": pl.Int64})
+        parts.append(
+            asked.join(counted, on="indicator", how="semi")
+            .join(options, how="cross")
+            .select(
+                *_PAIR,
+                "band",
+                value=pl.lit(None, pl.Float64),
+                kind=pl.lit("band"),
+                best=pl.col("band") == number,
+                worst=pl.col("band") == 1,
+            )
+        )
+    rows = [
+        row
+        for code in sorted(set(asked["indicator"]))
+        if (caps := [cap for cap in cases.caps() if cap.indicator == code])
+        for row in _sides(cases.catalogue, code, caps)
+    ]
+    sides = pl.DataFrame(rows, schema={k: v for k, v in _CHOICE.items() if k != "organisation"}, orient="row")
+    parts.append(asked.join(sides, on="indicator").select(*_CHOICE))
+    return pl.concat(parts)
+
+
+def _sides(catalogue: Catalogue, code: str, caps: list[Cap]) -> list[tuple[Any, ...]]:
+    """One value for each way the thresholds of an indicator can be met or failed."""
+    known = catalogue.indicators.get(code)
+    low, high = (known.valid_min, known.valid_max) if known else (None, None)
+    steps = [-1 / MICRO, 0.0, 1 / MICRO]
+    touching = sorted({cap.threshold + step for cap in caps for step in steps})
+    possible = [v for v in touching if (low is None or v >= low) and (high is None or v <= high)]
+    failed = {v: frozenset(n for n, cap in enumerate(caps) if _fails(v, cap)) for v in possible}
+    one_each = {fails: value for value, fails in failed.items()}
+    # Where no single value fails every threshold, the worst is each that some value fails: still a bound.
+    fewest, most = min(map(len, one_each), default=0), frozenset().union(*one_each)
+    return [
+        (
+            code,
+            None,
+            value,
+            "cap",
+            len(fails) == fewest,
+            bool(fails) and (fails == most or most not in one_each),
+        )
+        for fails, value in one_each.items()
+    ]
+
+
 def _fails(value: float, cap: Cap) -> bool:
     return value > cap.threshold if cap.operator == ">" else value < cap.threshold
 
 
-def _together(engine: _Engine, choices: pl.DataFrame) -> pl.DataFrame:
+def _together(cases: Cases, choices: pl.DataFrame) -> pl.DataFrame:
     """The lowest and highest star that all doubtful inputs together allow.
 
     Returns:
@@ -310,13 +213,19 @@ def _together(engine: _Engine, choices: pl.DataFrame) -> pl.DataFrame:
         return pl.DataFrame(schema=none)
     corners = [choices.filter(name).with_columns(case=pl.lit(name)) for name in (_BEST, _WORST)]
     whole = choices.select("organisation").unique().join(pl.DataFrame({"case": [_BEST, _WORST]}), how="cross")
-    placed = engine.stars(pl.concat(corners), whole)
-    table = engine.method.table(engine.option)
+    put = pl.concat(corners)
+    of_kind = [put.filter(pl.col("kind") == kind) for kind in ("band", "cap")]
+    placed = cases.together(
+        of_kind[0].select("organisation", "case", "indicator", "band"),
+        of_kind[1].select("organisation", "case", "indicator", "value"),
+        whole,
+    )
+    table = cases.method.table(cases.option)
     if not table.not_monotone:
         return placed.group_by("organisation").agg(
             asked=pl.lit(True), lowest_star=pl.col("star").min(), highest_star=pl.col("star").max()
         )
-    parts = list(engine.method.parts.names)
+    parts = list(cases.method.parts.names)
     ends = [
         placed.filter(pl.col("case") == case).select("organisation", pl.col(parts).name.suffix(f" {case}"))
         for case in (_BEST, _WORST)
@@ -337,41 +246,12 @@ def _together(engine: _Engine, choices: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _alone(engine: _Engine, choices: pl.DataFrame) -> pl.DataFrame:
+def _alone(cases: Cases, choices: pl.DataFrame) -> pl.DataFrame:
     """The star of each choice alone, all else as it is.
-
-    Inputs of one organisation that count for the same parts with the same weights and have the same bands are
-    the same to a method of means: one of them is asked, and speaks for the others.
 
     Returns:
         `organisation`, `indicator`, `band`, `value`, `star`.
     """
-    if not choices.height:
-        return pl.DataFrame(schema=VALUES)
-    counts = (
-        engine.inputs.sort("part")
-        .group_by("indicator")
-        .agg(like=pl.format("{} {}", "part", "weight").str.join("; "))
-    )
-    now = engine.rating.bands.select(*_PAIR, "previous_band", now="band")
-    alike = ["organisation", "like", "now", "previous_band", "band"]
-    band = (
-        choices.filter(pl.col("kind") == "band")
-        .join(counts, on="indicator", how="left")
-        .join(now, on=_PAIR, how="left")
-        .filter(pl.col("band").ne_missing(pl.col("now")))  # what it is already gives the star there is
-        .with_columns(spokesman=pl.col("indicator").min().over(alike))
-    )
-    asked = band.filter(pl.col("indicator") == pl.col("spokesman")).select(list(_CHOICE))
-    cases = pl.concat([asked, choices.filter(pl.col("kind") == "cap")]).with_row_index("case")
-    placed = engine.stars(cases)
-    stars = cases.join(placed, on=["organisation", "case"])
-    spoken = stars.select("organisation", "band", "star", "kind", spokesman="indicator").filter(
-        pl.col("kind") == "band"
-    )
-    return pl.concat(
-        [
-            band.join(spoken, on=["organisation", "spokesman", "band"]).select(list(VALUES)),
-            stars.filter(pl.col("kind") == "cap").select(list(VALUES)),
-        ]
-    )
+    asked = choices.with_row_index("case").with_columns(left_out=pl.lit(False))
+    placed = cases.alone(asked).select("organisation", "case", "star")
+    return asked.join(placed, on=["organisation", "case"]).select(list(VALUES))

@@ -1,8 +1,9 @@
-"""Judgements: from bands to the score and level of each part, and what caps make of it.
+"""Judgements: the parts of a rating, as computed or as recorded, and what caps make of them.
 
-Here: what a part of a rating is, the weighted mean of its bands as a level, the levels of judgements that
-    were recorded, and the caps that a failed key threshold or another part's level puts on a part.
-Not here: bands (bands.py), what the parts together make (stars.py), the words (sentences.py).
+Here: what a part of a rating is, the levels of judgements that were recorded, and the caps that a failed key
+    threshold or another part's level puts on a part.
+Not here: the weighted mean of bands as a level (scores.py), what the parts together make (stars.py), the
+    words (sentences.py).
 
 Every function takes one row per thing rated, named by `organisation` and, where many what-if rows are rated
 at once, by `case`; it neither knows nor cares how many cases there are.
@@ -19,7 +20,7 @@ import narwhals as nw
 import polars as pl
 from narwhals.typing import IntoFrameT
 
-from ratings.bands import Frame, Rounding, as_frame, beside, entity, micro, micro_of, rounded, worth
+from ratings.bands import Frame, Rounding, as_frame, beside, entity, micro, micro_of
 
 SCALE = 1000
 """Means of bands and of movements are whole thousandths."""
@@ -145,71 +146,6 @@ class PartCap:
     when_level: int
     rationale: str
     source: str
-
-
-def part_scores(bands: IntoFrameT, parts: Sequence[Part], inputs: pl.DataFrame) -> IntoFrameT:
-    """The score and level of each computed part.
-
-    A mean band is taken over the indicators that have one. A mean movement is taken over the same indicators;
-    one whose earlier band is not known counts as not having moved, so that few known movements cannot swing a
-    judgement.
-
-    Args:
-        bands: one row per (thing rated, indicator): `organisation`, perhaps `case`, `indicator`, `band` (1
-            worst, null where missing), `previous_band`.
-        parts: parts with a rule.
-        inputs: which indicators count for which part: `part`, `indicator`, `weight` (Method.inputs).
-
-    Returns:
-        One row per (thing rated, part): `score` (thousandths), `level` (0 worst, null where a figure that is
-        needed is missing), `inputs` and `missing` (numbers of indicators).
-    """
-    frame: Frame = as_frame(bands)
-    key = entity(frame)
-    table = beside(inputs.select("part", "indicator", "weight"), frame)
-    frame = frame.select(*key, "indicator", "band", "previous_band").join(table, on="indicator", how="inner")
-    found = [_part_score(frame.filter(nw.col("part") == part.name), part, key) for part in parts if part.rule]
-    native: IntoFrameT = nw.to_native(nw.concat(found))
-    return native
-
-
-def _part_score(frame: Frame, part: Part, key: list[str]) -> Frame:
-    rule = part.rule
-    assert rule is not None
-    best = len(rule.points)
-    now = nw.col("band")
-    if rule.missing == "worst_band":
-        now = nw.when(now.is_null()).then(nw.lit(1)).otherwise(now)
-    frame = frame.with_columns(now=now.cast(nw.Int64))
-    measure = worth("now", rule.points) * SCALE
-    if rule.measure == "movement":
-        held = (nw.col("now") == best) & (nw.col("previous_band") == best)
-        moved = measure - worth("previous_band", rule.points) * SCALE
-        measure = nw.when(held).then(nw.lit(rule.held_at_best)).otherwise(moved)
-    frame = frame.with_columns(measure=measure.cast(nw.Int64)).with_columns(
-        known=nw.when(nw.col("measure").is_null()).then(nw.lit(0)).otherwise(nw.lit(1)),
-        weight_now=nw.when(nw.col("now").is_null()).then(nw.lit(0)).otherwise(nw.col("weight")),
-        weighted=nw.col("measure") * nw.col("weight"),
-    )
-    summed = frame.group_by(*key, "part").agg(
-        total=nw.col("weighted").sum().cast(nw.Int64),
-        inputs=nw.col("known").sum().cast(nw.Int64),
-        weight_now=nw.col("weight_now").sum().cast(nw.Int64),
-        asked=nw.len().cast(nw.Int64),
-    )
-    over = nw.when(nw.col("weight_now") > 0).then(nw.col("weight_now")).otherwise(nw.lit(1))
-    mean = rounded(nw.col("total"), over, rule.rounding, rule.rounded_to)
-    scored = summed.with_columns(
-        score=nw.when(nw.col("inputs") > 0).then(mean).cast(nw.Int64),
-        missing=nw.col("asked") - nw.col("inputs"),
-    )
-    enough = nw.col("inputs") >= rule.minimum_inputs
-    if rule.missing == "no_rating":
-        enough = enough & (nw.col("missing") == 0)
-    reached = [nw.when(nw.col("score") >= cut).then(nw.lit(1)).otherwise(nw.lit(0)) for cut in rule.cuts]
-    return scored.with_columns(level=nw.when(enough).then(nw.sum_horizontal(*reached)).cast(nw.Int64)).select(
-        *key, "part", "score", "level", "inputs", "missing"
-    )
 
 
 def as_recorded(

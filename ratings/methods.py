@@ -6,9 +6,9 @@ Not here: the form of the file (method_form.py), proving it (method_file.py), ap
 A method is a chain of steps, each a pure function of frames that is given the values below:
 
     figures -> bands           bandings, adjustments, alternatives, periods   bands.bands
-    bands -> scores, levels    parts and `inputs`: what counts for what       judgements.part_scores
+    bands -> scores, levels    parts and `inputs`: what counts for what       scores.part_scores
     (recorded words -> levels                                                 judgements.as_recorded)
-    levels -> capped levels    caps, then part_caps                           capped, capped_by_parts
+    levels -> capped levels    caps, then part_caps                           judgements.capped*
     capped levels -> star      one table with a cell for every combination    stars.stars
 
 The steps after banding name the thing rated by `organisation` and, where a frame has it, `case`: with a row

@@ -13,7 +13,7 @@ rating, put others in their place under as many values of a column `case` as wan
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -21,12 +21,13 @@ from typing import Any
 import polars as pl
 from narwhals.typing import IntoFrameT
 
-from ratings.bands import adjusted, bands, better_of_two
+from ratings.bands import Banding, adjusted, bands, better_of_two
 from ratings.catalogue import Catalogue, Succession
 from ratings.errors import MethodError
-from ratings.judgements import as_recorded, capped, capped_by_parts, part_scores
+from ratings.judgements import as_recorded, capped, capped_by_parts
 from ratings.methods import Method
 from ratings.periods import period_bounds
+from ratings.scores import part_scores
 from ratings.sentences import (
     band_reasons,
     judgement_rule,
@@ -294,8 +295,8 @@ def _round(method: Method, judgements: pl.DataFrame, round: str | None, day: dat
     return (covered[-1], rounds[covered[-1]]) if covered else (None, day)
 
 
-def _indicators(method: Method, catalogue: Catalogue, day: date) -> pl.DataFrame:
-    """The indicators in scope: direction, banded or not, key or not."""
+def indicators_in_scope(method: Method, catalogue: Catalogue, day: date) -> pl.DataFrame:
+    """The indicators in scope: `indicator`, `direction`, `banded`, and whether it is a `key` indicator."""
     keys = {cap.indicator for cap in method.caps if cap.in_force(day)}
     rows = [
         {
@@ -327,15 +328,13 @@ def band_figures(
         One row per (organisation, indicator): what bands.bands gives, with `key`, `band_label`,
         `band_reason`, `stood_in`.
     """
-    indicators = _indicators(method, catalogue, day)
+    indicators = indicators_in_scope(method, catalogue, day)
     figures = figures.join(population, on="organisation", how="semi")
     if not method.bandings:
         return _key_figures(figures, indicators, day)
     figures = adjusted(figures, [one for one in method.adjustments if one.in_force(day)])
     parts = []
-    for number, banding in enumerate(method.bandings):
-        mine = indicators.filter(pl.col("indicator").is_in(list(_codes(method, number, indicators))))
-        group = _group(method, number, population, catalogue)
+    for banding, mine, group in cuts(method, indicators, population, catalogue):
         placed = bands(figures, group, mine, banding, method.periods)
         parts.append(placed.with_columns(band_reason=band_reasons(banding)))
     together = better_of_two(pl.concat(parts), method.alternatives)
@@ -344,6 +343,22 @@ def band_figures(
         band_label=pl.col("band").replace_strict(labels, default=None, return_dtype=pl.String),
         band_reason=stood_in_reason(),
     )
+
+
+def cuts(
+    method: Method, indicators: pl.DataFrame, population: pl.DataFrame, catalogue: Catalogue
+) -> Iterator[tuple[Banding, pl.DataFrame, pl.DataFrame]]:
+    """Every banding of a method, with the indicators and the organisations that it cuts.
+
+    Args:
+        method: the method.
+        indicators: what indicators_in_scope gives.
+        population: column `organisation`.
+        catalogue: the region of each organisation.
+    """
+    for number, banding in enumerate(method.bandings):
+        mine = indicators.filter(pl.col("indicator").is_in(list(_codes(method, number, indicators))))
+        yield banding, mine, _group(method, number, population, catalogue)
 
 
 def _codes(method: Method, number: int, indicators: pl.DataFrame) -> set[str]:

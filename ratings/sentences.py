@@ -15,7 +15,7 @@ import polars as pl
 from ratings.bands import Banding, micro_of
 from ratings.catalogue import Catalogue
 from ratings.judgements import SCALE, PartRule
-from ratings.stars import Parts
+from ratings.stars import Parts, star_words
 
 STATUS_WORDS = {
     "M": "it cannot exist",
@@ -209,3 +209,26 @@ def star_rule(says: str, caps: Sequence[Mapping[str, Any]], parts: Parts) -> str
         f"{titles[cap['part']]} is capped at {cap['judgement']!r} by {cap['capped_by']}" for cap in caps
     ]
     return "; ".join([says, *behind])
+
+
+def other_figure(row: Mapping[str, Any], unit: str) -> str:
+    """What one figure would have had to be for another star: `two stars with X at least 98 %, against 97 %`.
+
+    Args:
+        row: a row of counterfactuals.COUNTERFACTUALS, with `moved`: the judgements that are others then.
+        unit: of the figure.
+    """
+    relation = row["relation"].replace("_", " ")
+    needed, now = figure(row["figure"], unit, row["now"]), figure(row["now"], unit, row["figure"])
+    moved = f" ({row['moved']})" if row["moved"] else ""
+    return f"{star_words(row['star'])} with {row['input']} {relation} {needed}, against {now}{moved}"
+
+
+def other_judgement(row: Mapping[str, Any], title: str) -> str:
+    """What one judgement would have had to be for another star.
+
+    Args:
+        row: a row of counterfactuals.COUNTERFACTUALS.
+        title: of the part that is judged.
+    """
+    return f"{star_words(row['star'])} with {title} {row['judgement']!r}, against {row['now_judgement']!r}"

@@ -16,9 +16,10 @@ import polars as pl
 import pytest
 
 from ratings.bands import Adjustment, Alternative, Banding, Periods, adjusted, bands, better_of_two
-from ratings.judgements import Part, PartCap, PartRule, as_recorded, capped_by_parts, part_scores
+from ratings.judgements import Part, PartCap, PartRule, as_recorded, capped_by_parts
 from ratings.methods import load_method
 from ratings.rating import decide
+from ratings.scores import part_scores
 
 pyspark = pytest.importorskip("pyspark", reason="needs the extra spark: make test-spark")
 if shutil.which("java") is None:

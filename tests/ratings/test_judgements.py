@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ratings.judgements import Cap, Part, PartRule, as_recorded, capped, part_scores
+from ratings.judgements import Cap, Part, PartRule, as_recorded, capped
+from ratings.scores import part_scores
 from ratings.stars import Parts
 
 POINTS = (1, 2, 3, 4, 5)
