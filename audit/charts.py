@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from typing import Any
 
 import polars as pl
 
@@ -16,6 +17,8 @@ from ratings.periods import describe_period, period_bounds
 from warehouse.snapshot_manifest import iso
 
 _MOST_PERIODS = 40  # rows that can still be read on a page
+_MOST_BARS = 30
+_GRADES = {"red": "#b2182b", "amber": "#e08214", "green": "#1b7837"}
 
 
 def revision_triangle(cells: pl.DataFrame, what: str) -> str:
@@ -70,6 +73,51 @@ def revision_triangle(cells: pl.DataFrame, what: str) -> str:
     chart = (boxes + numbers).properties(width=alt.Step(44), height=alt.Step(18))
     svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
     return _with_alternative(_numbered(svg), title, _described(cells, len(periods)))
+
+
+def influence_chart(found: dict[str, Any]) -> str:
+    """The indicators that decide most stars: a bar for each, with its grade in words and in colour.
+
+    Args:
+        found: what `audit.influence.influence_of` gives.
+
+    Returns:
+        An SVG document with `title` and `desc`.
+    """
+    import altair as alt
+    import vl_convert
+
+    drawn = [row for row in found["indicators"] if row["decides"]][:_MOST_BARS]
+    values = [
+        {
+            "indicator": f"{row['indicator']} ({row['grade']})",
+            "stars": row["decides"],
+            "grade": row["grade"],
+        }
+        for row in drawn
+    ]
+    title = f"Stars that each indicator decides alone: {found['snapshot']}"
+    base = alt.Chart(alt.Data(values=values), title=title).encode(
+        x=alt.X("stars:Q", title="stars that are others without it", axis=alt.Axis(tickMinStep=1)),
+        y=alt.Y("indicator:N", title="indicator (grade)", sort=[row["indicator"] for row in values]),
+    )
+    bars = base.mark_bar().encode(
+        color=alt.Color(
+            "grade:N",
+            title="grade",
+            scale=alt.Scale(domain=list(_GRADES), range=list(_GRADES.values())),
+        )
+    )
+    numbers = base.mark_text(align="left", dx=3, fontSize=9).encode(text="stars:Q")
+    chart = (bars + numbers).properties(width=320, height=alt.Step(16))
+    svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
+    says = "; ".join(f"{row['indicator']} {row['stars']}" for row in values) or "none"
+    return _with_alternative(
+        _numbered(svg),
+        title,
+        f"A bar for each of the {len(values)} indicators that decide most stars; {found['hanging']} of "
+        f"{found['rated']} stars hang on a single one. Stars that each decides alone: {says}.",
+    )
 
 
 def _described(cells: pl.DataFrame, periods: int) -> str:

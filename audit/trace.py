@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from audit.evidence import evidence_of
+from audit.explanation import explanation
 from audit.sources import Sources
 from audit.trace_lines import lines
 from ratings.catalogue import Catalogue, Indicator, Organisation, load_catalogue
@@ -53,7 +54,8 @@ def trace(
         Plain values, ready for JSON, always with these keys: `organisation`, `snapshot` (null without one),
         `star` (null where there is none), `decision` (the event of a decision on the star, null without one),
         `published` (a rating that the regulator published for the same round, null if none is known),
-        `judgements`, `figures`, `evidence`. A judgement has its `rule`, `cap`, the event it was recorded by
+        `caps`, `counterfactuals` and `rests_on` (explanation.py; empty where there is no star), `judgements`,
+        `figures`, `evidence`. A judgement has its `rule`, `cap`, the event it was recorded by
         and the `figures` it rests on. A figure has its band, age, freshness, `quality` (grade and reasons of
         its indicator in this snapshot, null without one) and `source`; key indicators, or those asked for,
         also `history`: every version with both its times and its source. `evidence` is what was published by
@@ -78,6 +80,9 @@ def trace(
         "star": None,
         "decision": None,
         "published": None,
+        "caps": [],
+        "counterfactuals": [],
+        "rests_on": [],
         "judgements": [],
         "figures": [],
         "evidence": [],
@@ -142,6 +147,7 @@ def _from_snapshot(
             if row.get("other_stars")
         ],
         "published": _published(sources, body, manifest["method"]["round"]),
+        **(explanation(found, body.id) if stars else {}),
         "judgements": judgements,
         "figures": [
             _figure(sources, catalogue, row, decides.get(row["indicator"], []), whole=measure is not None)

@@ -59,8 +59,7 @@ def _head(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
         return
     yield 1, f"rule: {star['rule']}"
     if decision := trace["decision"]:
-        computed = "no star" if star["computed_star"] is None else _count(star["computed_star"], "star")
-        yield 1, f"computed: {computed}; {_decided(decision)}"
+        yield 1, f"computed: {_stars(star['computed_star'])}; {_decided(decision)}"
         yield from _source(2, decision["event"], decision["source"], told)
     if star["oldest_deciding_age_days"] is not None:
         yield (
@@ -69,12 +68,48 @@ def _head(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
             f"is {star['oldest_deciding_age_days']} days old; {star['out_of_date_inputs']} out of date, "
             f"{star['missing_inputs']} missing",
         )
+    yield from _why(trace)
     yield from _could_change(trace)
     if published := trace["published"]:
         stars = published["says"].get("stars")
         same = star["star"] is not None and stars == str(star["star"])
         yield 1, f"published then: {stars} stars{' (the same)' if same else ''}"
         yield from _source(2, published["event"], published["source"], told)
+
+
+def _why(trace: dict[str, Any]) -> Iterator[Line]:
+    """The caps that applied, how little would give another star, and which inputs the star hangs on."""
+    for cap in trace["caps"]:
+        figures = ""
+        if cap["value"] is not None:
+            figures = f" ({_number(cap['value'])} against its threshold of {_number(cap['threshold'])})"
+        yield 1, f"cap: {cap['part']} from {cap['from']!r} to {cap['to']!r} by {cap['by']}{figures}"
+    star = trace["star"]
+    if star["computed_star"] is None or "star_without_red" not in star:
+        return  # snapshots of before schema version 4 do not say
+    for direction, verb in (("up", "raise"), ("down", "lower")):
+        near = [r["says"] for r in trace["counterfactuals"] if r["nearest"] and r["direction"] == direction]
+        for says in near:
+            yield 1, f"would {verb} it: {says}"
+        if not near:
+            yield 1, f"no one figure or judgement alone would {verb} it"
+    rests = trace["rests_on"]
+    named = ", ".join(f"{row['indicator']} ({row['grade']})" for row in rests[:_FLIPS])
+    more = f" and {len(rests) - _FLIPS} more" if len(rests) > _FLIPS else ""
+    yield (
+        1,
+        f"hangs on {named}{more}: left out alone, it would be another"
+        if rests
+        else ("hangs on no one figure: left out alone, none would make it another"),
+    )
+    if star["red_inputs"]:
+        without = star["star_without_red"]
+        says = "the same" if without == star["computed_star"] else _stars(without)
+        yield 1, f"{_count(star['red_inputs'], 'figure')} of indicators graded red; without them: {says}"
+
+
+def _stars(star: int | None) -> str:
+    return "no star" if star is None else _count(star, "star")
 
 
 def _evidence(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:

@@ -6,13 +6,17 @@ Not here: the rating itself (ratings), the columns and their meanings (warehouse
 
 from __future__ import annotations
 
+from datetime import date
+
 import polars as pl
 
 from pipelines.inputs import Inputs
 from ratings.collections import list_collections
+from ratings.counterfactuals import counterfactuals
 from ratings.decisions import STAR
 from ratings.flips import SUMMARY, VALUES, Flips, flips
 from ratings.freshness import freshness
+from ratings.influence import influence, without
 from ratings.periods import period_bounds
 from ratings.quality import evidence, graded, load_quality_rules
 from ratings.rating import Rating
@@ -35,17 +39,35 @@ def snapshot_tables(inputs: Inputs, rating: Rating, *, option: str | None = None
     """
     asked = asked_pairs(inputs, rating)
     fresh = freshness_table(inputs, rating, asked)
+    quality = quality_table(inputs, fresh)
     change = what_would_change(inputs, rating, asked, fresh, option)
     return {
-        "stars": stars_table(inputs, rating, asked, fresh, change),
+        "stars": on_red(
+            inputs, rating, stars_table(inputs, rating, asked, fresh, change), asked, quality, option
+        ),
         "judgements": rating.judgements,
         "bands": bands_table(inputs, rating, fresh),
         "observations": observations_table(inputs),
         "freshness": fresh_with_flips(inputs, fresh, change),
-        "quality": quality_table(inputs, fresh),
+        "quality": quality,
+        "influence": influence_table(inputs, rating, quality, option),
+        "counterfactuals": counterfactuals(
+            inputs.method,
+            inputs.figures,
+            rating,
+            inputs.catalogue,
+            day=rating_day(inputs, rating),
+            option=option,
+        ),
         "organisations": organisations_table(inputs),
         "lineage": lineage_table(inputs, rating, asked),
     }
+
+
+def rating_day(inputs: Inputs, rating: Rating) -> date:
+    """The day that decides which caps are in force: the round's, else that of `as_published`."""
+    rounds = inputs.method.judgements.rounds if inputs.method.judgements else {}
+    return rounds[rating.round] if rating.round else inputs.day
 
 
 def asked_pairs(inputs: Inputs, rating: Rating) -> pl.DataFrame:
@@ -60,7 +82,7 @@ def asked_pairs(inputs: Inputs, rating: Rating) -> pl.DataFrame:
     names = ["part", "indicator", "as"]
     wanted = pl.DataFrame(schema=dict.fromkeys(names, pl.String))
     if method.judgements is not None:
-        day = method.judgements.rounds[rating.round] if rating.round else inputs.day
+        day = rating_day(inputs, rating)
         caps = [
             (cap.part, cap.indicator, "cap") for cap in method.caps if cap.in_catalogue and cap.in_force(day)
         ]
@@ -110,7 +132,7 @@ def what_would_change(
     if not method.stars or method.judgements is None:
         return None
     doubtful = _counted(asked, fresh).filter(~pl.col("known") | (pl.col("state") == "out_of_date"))
-    day = method.judgements.rounds[rating.round] if rating.round else inputs.day
+    day = rating_day(inputs, rating)
     return flips(method, rating, doubtful.select(_PAIR), inputs.catalogue, day=day, option=option)
 
 
@@ -209,6 +231,42 @@ def quality_table(inputs: Inputs, fresh: pl.DataFrame) -> pl.DataFrame:
         inputs.figures, inputs.counts, fresh, inputs.catalogue, inputs.organisations.height, rules
     )
     return graded(counted, rules)
+
+
+def influence_table(
+    inputs: Inputs, rating: Rating, quality: pl.DataFrame, option: str | None
+) -> pl.DataFrame:
+    """Every star with each indicator left out, and how far that indicator can be relied on."""
+    day = rating_day(inputs, rating)
+    found = influence(inputs.method, rating, inputs.catalogue, day=day, option=option)
+    return found.join(quality.select("indicator", "grade"), on="indicator", how="left")
+
+
+def on_red(
+    inputs: Inputs,
+    rating: Rating,
+    stars: pl.DataFrame,
+    asked: pl.DataFrame,
+    quality: pl.DataFrame,
+    option: str | None,
+) -> pl.DataFrame:
+    """Stars with how much of them rests on indicators that are graded red."""
+    red = quality.filter(pl.col("grade") == "red")
+    counted = asked.filter("known").join(red, on="indicator", how="semi")
+    counted = counted.group_by("organisation").agg(red_inputs=pl.col("indicator").n_unique().cast(pl.Int64))
+    left = without(
+        inputs.method,
+        rating,
+        inputs.catalogue,
+        red["indicator"].to_list(),
+        day=rating_day(inputs, rating),
+        option=option,
+    )
+    return (
+        stars.join(counted, on="organisation", how="left")
+        .join(left.rename({"star": "star_without_red"}), on="organisation", how="left")
+        .with_columns(pl.col("red_inputs").fill_null(0))
+    )
 
 
 def organisations_table(inputs: Inputs) -> pl.DataFrame:

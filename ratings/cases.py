@@ -116,8 +116,9 @@ class Cases:
                 ]
             )
         key = self._key_figures()
-        tested = changes.filter(pl.col("value").is_not_null() | pl.col("left_out")).join(
-            key.select("indicator").unique(), on="indicator", how="semi"
+        capping = {cap.indicator for cap in self.caps()}
+        tested = changes.filter(
+            pl.col("indicator").is_in(sorted(capping)) & (pl.col("value").is_not_null() | pl.col("left_out"))
         )
         put = tested.filter(~pl.col("left_out")).select(*_CASE, "indicator", "value")
         theirs = self._put(tested.select(_CASE), tested.select(*_CASE, "indicator"), put)

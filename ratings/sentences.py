@@ -219,9 +219,11 @@ def other_figure(row: Mapping[str, Any], unit: str) -> str:
         unit: of the figure.
     """
     relation = row["relation"].replace("_", " ")
-    needed, now = figure(row["figure"], unit, row["now"]), figure(row["now"], unit, row["figure"])
-    moved = f" ({row['moved']})" if row["moved"] else ""
-    return f"{star_words(row['star'])} with {row['input']} {relation} {needed}, against {now}{moved}"
+    short = unit if unit == "percent" else ""
+    needed, now = figure(row["figure"], short, row["now"]), figure(row["now"], short, row["figure"])
+    of = f" ({unit})" if unit and not short else ""
+    moved = f" (then {row['moved']})" if row["moved"] else ""
+    return f"{star_words(row['star'])} with {row['input']} {relation} {needed}, against {now}{of}{moved}"
 
 
 def other_judgement(row: Mapping[str, Any], title: str) -> str:

@@ -20,7 +20,10 @@ SCHEMA_CHANGES: Mapping[int, tuple[str, ...]] = MappingProxyType(
         1: ("first tables: stars, judgements, bands, observations, freshness, organisations, lineage",),
         2: ("judgements are of any parts; stars say whether fresh data could change them",),
         3: ("quality is there, with the grade of each indicator and its reasons",),
-        4: ("lineage.column is there: the column of the file that holds what the event says",),
+        4: (
+            "lineage.column is there: the column of the file that holds what the event says",
+            "influence and counterfactuals are there; stars say what they are without red indicators",
+        ),
     }
 )
 """What each schema version changed. One is added whenever a column is added, dropped, or comes to mean
@@ -105,6 +108,19 @@ _STARS = SnapshotTable(
             required=True,
         ),
         Column("held_fixed", "string", "what the answer takes as given, in a sentence", required=True),
+        Column(
+            "red_inputs",
+            "int64",
+            "figures that counted and whose indicator is graded red",
+            "figures",
+            required=True,
+        ),
+        Column(
+            "star_without_red",
+            "int64",
+            "computed_star if no indicator graded red had been asked for, null where there is none",
+            "stars",
+        ),
         *_MARKS,
     ),
 )
@@ -267,6 +283,52 @@ _QUALITY = SnapshotTable(
     ),
 )
 
+_INFLUENCE = SnapshotTable(
+    "influence",
+    "one row per organisation and indicator that its method asks for: its star with this indicator left out",
+    ("organisation", "indicator"),
+    (
+        _ORGANISATION,
+        _INDICATOR,
+        Column("counts_for", "string", "parts that it counts for or caps, by name", required=True),
+        Column("known", "bool", "true where there is a figure that counts", required=True),
+        Column("grade", "string", "quality of the indicator: green, amber or red", required=True),
+        Column("star", "int64", "the star without any decision, null where there is none", "stars"),
+        Column("star_without", "int64", "the star if the indicator had never been asked for", "stars"),
+        Column("decides", "bool", "true where the two differ", required=True),
+        Column("judgements_without", "string", "judgements that are others without it, in words"),
+    ),
+)
+
+_COUNTERFACTUALS = SnapshotTable(
+    "counterfactuals",
+    "one row per organisation, input and direction in which a change of this input alone gives another star",
+    ("organisation", "kind", "input", "direction"),
+    (
+        _ORGANISATION,
+        Column("kind", "string", "figure or judgement", required=True),
+        Column("input", "string", "figure: its indicator; judgement: its part", required=True),
+        Column("direction", "string", "up to more stars, or down to fewer", required=True),
+        Column("star", "int64", "the star then, without any decision", "stars", required=True),
+        Column("now", "double", "the figure as it is", "the indicator's unit"),
+        Column("relation", "string", "at_least, above, at_most or below: how it would stand to `figure`"),
+        Column(
+            "figure", "double", "the nearest figure from which on the star is that", "the indicator's unit"
+        ),
+        Column("now_judgement", "string", "the judgement as it is, after caps"),
+        Column("judgement", "string", "the nearest judgement that gives that star"),
+        Column(
+            "distance",
+            "double",
+            "figure: share of the way from the lowest to the highest figure of its period, null where all "
+            "are the same; judgement: levels",
+            "share, or levels",
+        ),
+        Column("nearest", "bool", "true for the smallest distance of its kind and direction", required=True),
+        Column("says", "string", "the change in a sentence", required=True),
+    ),
+)
+
 _ORGANISATIONS = SnapshotTable(
     "organisations",
     "one row per organisation of the population",
@@ -313,6 +375,8 @@ TABLES: Mapping[str, SnapshotTable] = MappingProxyType(
             _OBSERVATIONS,
             _FRESHNESS,
             _QUALITY,
+            _INFLUENCE,
+            _COUNTERFACTUALS,
             _ORGANISATIONS,
             _LINEAGE,
         )

@@ -18,6 +18,7 @@ from pipelines.cli import (
     decisions,
     demo,
     figures,
+    influence,
     ingest,
     ledger,
     methods,
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (demo, ingest, validate, ratings, figures, decisions, quality, questions, calendar):
+for module in (demo, ingest, validate, ratings, figures, decisions, quality, influence, questions, calendar):
     module.register(app)
 for name, group in (
     ("quarantine", ingest.quarantine),

@@ -19,7 +19,7 @@ from ratings.bands import Adjustment, Alternative, Banding, Periods, adjusted, b
 from ratings.judgements import Part, PartCap, PartRule, as_recorded, capped_by_parts
 from ratings.methods import load_method
 from ratings.rating import decide
-from ratings.scores import part_scores
+from ratings.scores import part_scores, rescored
 
 pyspark = pytest.importorskip("pyspark", reason="needs the extra spark: make test-spark")
 if shutil.which("java") is None:
@@ -145,6 +145,20 @@ def test_scores_and_levels_are_the_same(spark: Any) -> None:
     here = part_scores(banded(), parts, inputs)
     assert here["level"].n_unique() > 3
     assert rows(part_scores(there(spark, banded()), parts, inputs)) == rows(here)
+
+
+def test_scores_with_one_input_changed_or_left_out_are_the_same(spark: Any) -> None:
+    (parts, inputs), chance = scored_parts(), random.Random(13)
+    bands_now = banded().filter(pl.col("case") == "c0").drop("case")
+    changes = bands_now.select("organisation", "indicator").with_row_index("case")
+    changes = changes.with_columns(
+        pl.col("case").cast(pl.Int64),
+        band=pl.Series([chance.choice([None, *POINTS]) for _ in range(changes.height)], dtype=pl.Int64),
+        left_out=pl.Series([chance.random() < 0.3 for _ in range(changes.height)]),
+    )
+    here = rescored(bands_now, changes, parts, inputs)
+    assert here["level"].n_unique() > 3
+    assert rows(rescored(there(spark, bands_now), there(spark, changes), parts, inputs)) == rows(here)
 
 
 def test_the_better_of_two_and_adjusted_figures_are_the_same(spark: Any) -> None:
