@@ -73,7 +73,7 @@ def indicator_spec(indicator: Indicator) -> dg.AssetSpec:
         description=f"{indicator.title}\n\n`{indicator.code}`, {indicator.unit}",
         group_name=group_name(indicator),
         code_version=f"{code_version()}, definition {indicator.definition}",
-        owners=[f"team:{spelt(indicator.service).lower()}"],
+        owners=[f"team:{spelt(indicator.owner).lower()}"],
         kinds={"indicator"},
         deps=[source_key(indicator.collection)],
         freshness_policy=NIGHTLY,
@@ -91,6 +91,7 @@ def indicator_spec(indicator: Indicator) -> dg.AssetSpec:
             "unit": indicator.unit,
             "polarity": indicator.polarity + basis,
             "source_return": indicator.source_return or "not known",
+            "owner": indicator.owner,
             "period_rule": indicator.period_rule,
             "publication_lag_days": (
                 indicator.publication_lag_days if indicator.publication_lag_days is not None else "not known"

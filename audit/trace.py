@@ -18,7 +18,7 @@ from audit.trace_lines import lines
 from ratings.catalogue import Catalogue, Indicator, Organisation, load_catalogue
 from ratings.errors import NotFoundError, SnapshotError
 from ratings.periods import describe_period, period_bounds
-from warehouse.event_log import Ledger
+from warehouse.event_log import Ledger, now
 from warehouse.landing import Landing
 from warehouse.named_in_log import with_named
 from warehouse.snapshot_manifest import iso, microseconds
@@ -150,7 +150,14 @@ def _from_snapshot(
         **(explanation(found, body.id) if stars else {}),
         "judgements": judgements,
         "figures": [
-            _figure(sources, catalogue, row, decides.get(row["indicator"], []), whole=measure is not None)
+            _figure(
+                sources,
+                catalogue,
+                row,
+                decides.get(row["indicator"], []),
+                until=max(now(), microseconds(manifest["as_published"])),
+                whole=measure is not None,
+            )
             | {"quality": grades.get(row["indicator"])}
             for row in bands
         ],
@@ -224,7 +231,13 @@ def _quality(row: dict[str, Any]) -> dict[str, Any] | None:
 
 
 def _figure(
-    sources: Sources, catalogue: Catalogue, row: dict[str, Any], decides: list[str], *, whole: bool
+    sources: Sources,
+    catalogue: Catalogue,
+    row: dict[str, Any],
+    decides: list[str],
+    *,
+    until: int,
+    whole: bool,
 ) -> dict[str, Any]:
     """A figure that a snapshot holds: band, event, source; with `whole`, every version read back."""
     code, period = row["indicator"], row["period"]
@@ -248,7 +261,9 @@ def _figure(
         "freshness": row["freshness"],
         "event": row["position"],
         "source": sources.of(event, read=told) if event else None,
-        "history": _history(sources, code, row["organisation"], period, row["position"], read=whole)
+        "history": _history(
+            sources, code, row["organisation"], period, row["position"], until=until, read=whole
+        )
         if told and period
         else None,
     }
@@ -263,7 +278,7 @@ def _from_log(
     """
     figures = []
     for code in [measure.code] if measure else list(catalogue.indicators):
-        events = [e for e in sources.ledger.history(code, body.id) if e["type"] in _FIGURE_EVENTS]
+        events = _said(sources, code, body.id, until=now())
         periods = sorted({e["period"] for e in events}, reverse=True)
         for number, period in enumerate(periods if measure else periods[:1]):
             versions = _standing(sources, [e for e in events if e["period"] == period])
@@ -274,6 +289,7 @@ def _from_log(
                 body.id,
                 period,
                 last["position"] if last else None,
+                until=now(),
                 read=bool(measure and not number),
             )
             figures.append(
@@ -294,16 +310,32 @@ def _from_log(
     return figures
 
 
+def _said(
+    sources: Sources, indicator: str, organisation: str, period: str | None = None, *, until: int
+) -> list[dict[str, Any]]:
+    """What was said of a figure, or all periods of it, and is out by a time: no embargo is broken here."""
+    return [
+        event
+        for event in sources.ledger.history(indicator, organisation, period)
+        if event["type"] in _FIGURE_EVENTS and event["published_at"] <= until
+    ]
+
+
 def _history(
-    sources: Sources, indicator: str, organisation: str, period: str, used: int | None, *, read: bool
+    sources: Sources,
+    indicator: str,
+    organisation: str,
+    period: str,
+    used: int | None,
+    *,
+    until: int,
+    read: bool,
 ) -> list[dict[str, Any]]:
     """Every version of a figure, in order of publication: what was said, when it was out, when it was known.
 
     A withdrawal has no cell to read back.
     """
-    events = [
-        e for e in sources.ledger.history(indicator, organisation, period) if e["type"] in _FIGURE_EVENTS
-    ]
+    events = _said(sources, indicator, organisation, period, until=until)
     return [
         {
             "event": event["position"],

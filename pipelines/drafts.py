@@ -15,8 +15,8 @@ from pipelines.received import unaccounted
 from pipelines.settings import Settings
 from ratings.catalogue import load_catalogue
 from ratings.methods import load_method
-from warehouse.event_log import Batch
-from warehouse.snapshot_manifest import iso
+from warehouse.event_log import Batch, now
+from warehouse.snapshot_manifest import iso, microseconds
 
 _INPUTS = ("vintage", "rejected")
 
@@ -70,7 +70,10 @@ def next_draft(settings: Settings, method_id: str) -> NextDraft:
     collections = input_collections(method, catalogue, simulated=simulated)
     of_these = [b for b in batches if b.collection in collections]
     position = max((b.last_position for b in of_these if b.kind in ("vintage", "void")), default=0)
-    standing = [b for b in of_these if b.kind in _INPUTS and b.voided_by is None]
+    out = now()  # what is under an embargo is no figure yet
+    standing = [
+        b for b in of_these if b.kind in _INPUTS and b.voided_by is None and (b.published_at or 0) <= out
+    ]
     accepted = [b for b in standing if b.kind == "vintage"]
     if not accepted:
         return NextDraft(False, f"nothing that {method.id} rates was accepted yet")
@@ -82,7 +85,14 @@ def next_draft(settings: Settings, method_id: str) -> NextDraft:
         for event in ledger.events("snapshot_built")
         if event["payload"]["method"] == method.id and event["payload"]["simulated"] == simulated
     ]
-    holds = next((d["id"] for d in reversed(drafts) if d["as_recorded"] >= position), None)
+    holds = next(
+        (
+            d["id"]
+            for d in reversed(drafts)
+            if d["as_recorded"] >= position and microseconds(d["as_published"]) >= newest
+        ),
+        None,
+    )
     blocking = [*_refused(standing), *unaccounted(accepted)]
     if blocking:
         why = "; ".join(blocking)

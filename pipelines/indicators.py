@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -20,7 +19,7 @@ from pipelines.inputs import SIMULATED, input_collections
 from pipelines.quality import grades
 from pipelines.rate import input_position, start_of_today
 from pipelines.settings import Settings
-from ratings.calendar import expected_period
+from ratings.calendar import NOTHING_ANNOUNCED, day_of, expected_period
 from ratings.catalogue import Catalogue, load_catalogue
 from ratings.freshness import STATES, freshness
 from ratings.methods import load_method
@@ -159,7 +158,7 @@ def figures_by_indicator(settings: Settings, at: KnownAt) -> dict[str, Indicator
         LedgerError: there is no ledger.
     """
     catalogue = load_catalogue()
-    day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at.as_published)).date()
+    day = day_of(at.as_published)
     ledger = settings.ledger()
     scope = pl.DataFrame(
         [(i.code, rating_collection(i.code, catalogue, simulated=at.simulated)) for i in catalogue.core()],
@@ -187,6 +186,7 @@ def figures_by_indicator(settings: Settings, at: KnownAt) -> dict[str, Indicator
     digests = _digests(figures)
     nothing = digest(_HASHED.empty_table(), ("organisation", "period"))
     behind = _against_calendar(figures, catalogue, at)
+    announced = catalogue.announced(day)
     known = {}
     for indicator in catalogue.core():
         counts = counted.get(indicator.code, {"indicator": indicator.code})
@@ -195,7 +195,7 @@ def figures_by_indicator(settings: Settings, at: KnownAt) -> dict[str, Indicator
             **{name: value for name, value in counts.items() if name != "indicator"},
             **behind.get(indicator.code, {}),
             digest=digests.get(indicator.code, nothing),
-            expected_period=expected_period(indicator, day),
+            expected_period=expected_period(indicator, day, announced.get(indicator.code, NOTHING_ANNOUNCED)),
             grade=grade,
             reasons=reasons,
         )
@@ -226,7 +226,7 @@ def _digests(figures: pl.DataFrame) -> dict[str, str]:
 
 def _against_calendar(figures: pl.DataFrame, catalogue: Catalogue, at: KnownAt) -> dict[str, dict[str, Any]]:
     """Freshness of each indicator: of its newest period, and of each council that exists on the day."""
-    day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at.as_published)).date()
+    day = day_of(at.as_published)
     councils = catalogue.existing([SIMULATED if at.simulated else "council"], day).select(organisation="id")
     codes = pl.DataFrame({"indicator": [i.code for i in catalogue.core()]})
     theirs = figures.join(councils, on="organisation", how="semi")

@@ -17,7 +17,7 @@ import polars as pl
 from pipelines.against_known import against_known, published_totals
 from pipelines.definitions import adopt_collection, signed
 from pipelines.ingest_report import DRY_RUN, INGESTED, KNOWN, REFUSED, IngestReport, conservation
-from pipelines.releases import OBSERVED, STATED, Release, find_releases, parse_time
+from pipelines.releases import ANNOUNCED, OBSERVED, STATED, Release, find_releases, parse_time
 from pipelines.settings import Settings
 from pipelines.void import RETRIES
 from ratings.catalogue import load_catalogue
@@ -90,6 +90,7 @@ def ingest(
     scope: dict[str, Any] | None = None,
     supplier: str | None = None,
     reason: str | None = None,
+    announced: bool = False,
     dry_run: bool = False,
     progress: Progress = lambda _: None,
 ) -> list[IngestReport]:
@@ -107,6 +108,8 @@ def ingest(
         scope: what each file replaces (NewBatch.scope); default: as the collection says.
         supplier: who sent them.
         reason: why they are ingested.
+        announced: publish times may lie in the future, because the source announced them: figures that were
+            given out under an embargo. Until then no read as published by now shows them.
         dry_run: report what would happen and write nothing.
         progress: called with a sentence at each step.
 
@@ -121,14 +124,7 @@ def ingest(
     kind = load_collection(collection)
     dated = kind.published is not None
     found = find_releases(paths, published_at=published_at, releases=releases, dated=dated)
-    late = next((r for r in found if (r.published_at or observed_at or 0) > now()), None)
-    if late is not None:
-        raise InputError(
-            f"publish time {iso(late.published_at or observed_at or 0)} lies in the future",
-            file=late.path.name,
-            hint="give the time at which the file was published; a release date that was announced stands in"
-            " ratings/catalogue/release_dates.csv",
-        )
+    _not_in_the_future(found, observed_at, kind, announced=announced)
     if scope and kind.event != "observation":
         raise InputError(
             f"a file of collection {kind.id} replaces all of it", hint="leave --scope out: it is for figures"
@@ -147,6 +143,33 @@ def ingest(
             )
         )
     return reports
+
+
+def _not_in_the_future(
+    found: Sequence[Release], observed_at: int | None, kind: Collection, *, announced: bool
+) -> None:
+    """A publish time to come is a slip, unless it is said that the source announced it.
+
+    Raises:
+        InputError: it is a slip, or facts that have no embargo.
+    """
+    late = next((r for r in found if (r.published_at or observed_at or 0) > now()), None)
+    if late is None:
+        return
+    if not announced or late.published_at is None:
+        raise InputError(
+            f"publish time {iso(late.published_at or observed_at or 0)} lies in the future",
+            file=late.path.name,
+            hint="give the time at which the file was published; --announced says that the source gave it out"
+            " before and announced this time; a release date alone stands in"
+            " ratings/catalogue/release_dates.csv",
+        )
+    if kind.event != "observation":
+        raise InputError(
+            f"a file of collection {kind.id} cannot be announced",
+            file=late.path.name,
+            hint="ingest it when it is out: --announced is for figures",
+        )
 
 
 def _resolved(scope: dict[str, Any]) -> dict[str, Any]:
@@ -272,7 +295,7 @@ def _published_at(
 ) -> tuple[int, str]:
     """When the file was published: as given, else the latest date in its rows, else when it was seen."""
     if release.published_at is not None:
-        return release.published_at, STATED
+        return release.published_at, STATED if release.published_at <= received_at else ANNOUNCED
     if kind.published is None:
         return seen_at, OBSERVED
     times = _row_times(kind, rows)

@@ -7,7 +7,6 @@ Not here: what was known when (warehouse/observations.py), what counts as out of
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pyarrow.parquet as pq
@@ -15,10 +14,11 @@ import pyarrow.parquet as pq
 from pipelines.inputs import SIMULATED
 from pipelines.outputs import replaced
 from pipelines.settings import Settings
+from ratings.calendar import day_of
 from ratings.catalogue import load_catalogue
 from ratings.collections import load_collection
 from ratings.errors import NotFoundError
-from ratings.freshness import freshness
+from ratings.freshness import freshness, with_returns
 from ratings.periods import period_bounds
 from warehouse.event_log import Batch, Ledger, now
 from warehouse.named_in_log import with_named
@@ -90,7 +90,7 @@ def write_observations(
         settings: where the ledger is.
         collection: id of a collection.
         out: the file; replaced as a whole or not at all.
-        as_published: microseconds UTC; None for everything published.
+        as_published: microseconds UTC; None for now, so that what is under an embargo stays there.
         as_recorded: a position; None for everything recorded.
 
     Returns:
@@ -102,7 +102,8 @@ def write_observations(
     """
     ledger = settings.ledger()
     releases(ledger, collection)
-    known = observations(ledger, [collection], as_published=as_published, as_recorded=as_recorded)
+    at = now() if as_published is None else as_published
+    known = observations(ledger, [collection], as_published=at, as_recorded=as_recorded)
     table = observations_table(known).to_arrow(compat_level=pl.CompatLevel.oldest())
     with replaced(out) as sink:
         pq.write_table(table, sink, compression="zstd")
@@ -110,17 +111,30 @@ def write_observations(
 
 
 def freshness_list(
-    settings: Settings, *, as_published: int | None = None, simulated: bool = False
-) -> list[dict[str, Any]]:
-    """The newest figure of every rated indicator and organisation against its own calendar, worst first.
+    settings: Settings,
+    *,
+    as_published: int | None = None,
+    simulated: bool = False,
+    source_return: str | None = None,
+    owner: str | None = None,
+) -> pl.DataFrame:
+    """Every rated indicator and existing organisation against the indicator's calendar, worst first.
+
+    An indicator of the core whose collection was ever ingested is looked for at every organisation: one that
+    never reported is `missing`.
 
     Args:
         settings: where the ledger is.
         as_published: microseconds UTC; None for now.
         simulated: of the invented councils, and nothing else.
+        source_return: only this return, whatever its capitals.
+        owner: only figures that this body answers for, whatever its capitals.
+
+    Returns:
+        Columns of `ratings.freshness.freshness`, `source_return` and `owner`.
 
     Raises:
-        NotFoundError: no figures are known.
+        NotFoundError: no figures are known, or there is no such return or owner.
     """
     ledger, at = settings.ledger(), now() if as_published is None else as_published
     catalogue = with_named(load_catalogue(), ledger)
@@ -128,16 +142,28 @@ def freshness_list(
     if not simulated:
         rated = catalogue.frame().select(pl.col("code").alias("indicator"), "collection")
         figures = figures.join(rated, on=["indicator", "collection"], how="semi")
+    bodies = catalogue.existing([SIMULATED if simulated else "council"], day_of(at)).select(organisation="id")
+    taken = set(figures["collection"])
+    core = [i.code for i in catalogue.core() if simulated or i.collection in taken]
+    figures = figures.join(bodies, on="organisation", how="semi")
     if not figures.height:
         raise NotFoundError(
             "no figures are known", hint="ingest some, or say --simulated for those of a demonstration"
         )
-    kinds = catalogue.organisation_frame().select(pl.col("id").alias("organisation"), "kind")
-    figures = figures.join(kinds.filter(pl.col("kind") != "aggregate"), on="organisation", how="semi")
-    rows = freshness(figures, catalogue, at)
+    asked = pl.DataFrame({"indicator": core}, schema={"indicator": pl.String}).join(bodies, how="cross")
+    rows = with_returns(freshness(figures, catalogue, at, asked), catalogue)
+    for column, wanted in (("source_return", source_return), ("owner", owner)):
+        if wanted is not None:
+            rows = _only(rows, column, wanted)
     rank = pl.col("state").replace_strict(_WORST_FIRST, range(len(_WORST_FIRST)), return_dtype=pl.Int64)
-    return (
-        pl.DataFrame(rows)
-        .sort(rank, -pl.col("days_late").fill_null(0), "indicator", "organisation")
-        .to_dicts()
-    )
+    return rows.sort(rank, -pl.col("days_late").fill_null(0), "source_return", "indicator", "organisation")
+
+
+def _only(rows: pl.DataFrame, column: str, wanted: str) -> pl.DataFrame:
+    names = sorted(rows[column].unique())
+    named = [name for name in names if name.casefold() == wanted.strip().casefold()]
+    if not named:
+        raise NotFoundError(
+            f"no {column.replace('_', ' ')} is called {wanted!r}", hint=f"choose one of {', '.join(names)}"
+        )
+    return rows.filter(pl.col(column).is_in(named))

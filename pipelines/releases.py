@@ -15,7 +15,8 @@ from pathlib import Path
 from ratings.errors import InputError
 from warehouse.snapshot_manifest import microseconds
 
-STATED, OBSERVED = "stated", "observed"
+STATED, OBSERVED, ANNOUNCED = "stated", "observed", "announced"
+"""How a publish time is known: the source gives it, we saw the file, the source says when it will be out."""
 _ENDINGS = (".parquet", ".csv", ".csv.gz")
 
 

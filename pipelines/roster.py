@@ -1,8 +1,7 @@
-"""Roster and calendar from the log: who owes what, what was agreed, how long releases really take.
+"""Roster and calendar from the log: who owes what, and what was agreed.
 
-Here: reading figures and agreements for the roster, recording an agreement, and the releases that lags are
-    learned from.
-Not here: what is owed and when (ratings/roster.py, ratings/calendar.py), what a lag is (ratings/lags.py).
+Here: reading figures and agreements for the roster, and recording an agreement.
+Not here: what is owed and when (ratings/roster.py, ratings/calendar.py), how long releases take (lags.py).
 """
 
 from __future__ import annotations
@@ -17,13 +16,11 @@ from pipelines.inputs import SIMULATED
 from pipelines.settings import Settings
 from ratings.calendar import ASSUMED_LAG_DAYS, NOTHING_ANNOUNCED, day_of, due_date, expected_period
 from ratings.catalogue import Indicator, load_catalogue
-from ratings.collections import load_collection
 from ratings.errors import InputError, NotFoundError
-from ratings.lags import learned_lags
 from ratings.periods import describe_period, next_period, parse_period
 from ratings.roster import Agreement, return_name, roster
 from warehouse.event_log import Batch, Ledger, event_frame, now
-from warehouse.observations import observations, timeline
+from warehouse.observations import observations
 from warehouse.snapshot_manifest import iso
 
 AGREEMENT = "agreement"
@@ -142,6 +139,7 @@ def calendar_rows(indicator: str | None = None, *, as_published: int | None = No
             {
                 "indicator": each.code,
                 "source_return": return_name(each),
+                "owner": each.owner,
                 "period_rule": each.period_rule,
                 "lag_days": each.publication_lag_days,
                 "lag_basis": each.lag_basis or f"not known: {ASSUMED_LAG_DAYS} days assumed",
@@ -233,38 +231,6 @@ def agree(
     identity = f"agreement {who.id} {name} {canonical} {len(earlier) + 1}"
     batch = signed(settings, "definition", identity, reason, simulated=who.kind == SIMULATED)
     return ledger.append(batch, event_frame([event]))
-
-
-def learn_lags(settings: Settings, collection: str) -> pl.DataFrame:
-    """The publication lags that the releases of a collection show, beside those of the calendar.
-
-    Args:
-        settings: where the ledger is.
-        collection: id of a collection.
-
-    Returns:
-        Columns `ratings.lags.LAGS`.
-
-    Raises:
-        NotFoundError: no such collection, or fewer than two releases of it were accepted.
-    """
-    load_collection(collection)
-    ledger = settings.ledger()
-    releases = [b.published_at for b in ledger.batches(collection, "vintage") if b.voided_by is None]
-    if len(set(releases)) < 2:
-        raise NotFoundError(
-            f"a lag shows between two releases, and of {collection} {len(set(releases))} are known",
-            hint="ingest its earlier releases, each with the time it was published",
-        )
-    said = timeline(ledger, [collection]).filter(
-        (pl.col("type") == "observation") & pl.col("value").is_not_null()
-    )
-    first = (
-        said.group_by("indicator", "period")
-        .agg(pl.col("published_at").min())
-        .cast({pl.Categorical: pl.String})
-    )
-    return learned_lags(first, pl.Series(releases, dtype=pl.Int64), load_catalogue())
 
 
 def _of_return(source_return: str, indicators: list[Indicator]) -> list[Indicator]:

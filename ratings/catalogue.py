@@ -46,6 +46,8 @@ class Indicator:
         polarity: which end is good: `higher`, `lower`, or `none`.
         polarity_basis: `official` (the publisher says so), `inferred` (a reading), blank (nobody says).
         source_return: statutory return that feeds it; blank where not found.
+        owner: the body that answers for its figures, as the publisher names it; the publisher where it names
+            none.
         period_rule: how its period labels are read (see periods.py).
         publication_lag_days: days from the end of a period to its publication; None where unknown.
         lag_basis: how the lag is known. All are upper bounds.
@@ -69,6 +71,7 @@ class Indicator:
     polarity: str
     polarity_basis: str
     source_return: str
+    owner: str
     period_rule: str
     publication_lag_days: int | None
     lag_basis: str
@@ -317,6 +320,7 @@ _INDICATOR_SCHEMA = {
     "polarity": pl.String,
     "polarity_basis": pl.String,
     "source_return": pl.String,
+    "owner": pl.String,
     "period_rule": pl.String,
     "publication_lag_days": pl.Int64,
     "lag_basis": pl.String,

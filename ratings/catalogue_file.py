@@ -202,6 +202,7 @@ def _indicator(line: _Line) -> Indicator:
         polarity=polarity,
         polarity_basis=basis,
         source_return=line.get("source_return"),
+        owner=line.text("owner"),
         period_rule=rule,
         publication_lag_days=line.optional("publication_lag_days", int),
         lag_basis=line.get("lag_basis"),

@@ -1,6 +1,7 @@
 """Freshness: how out of date each figure is, against the calendar of its own indicator.
 
-Here: the newest known period of every indicator and organisation beside the one that should be known.
+Here: the newest known period of every indicator and organisation beside the one that should be known, and
+    how many figures of each return are how late.
 Not here: when a period is due (calendar.py); when a file was last processed, which says nothing about
     the figures in it.
 
@@ -22,6 +23,7 @@ from ratings.bands import Frame, beside
 from ratings.calendar import NOTHING_ANNOUNCED, day_of, expected_period, overdue_since
 from ratings.catalogue import Catalogue, Indicator
 from ratings.periods import period_bounds, periods_between
+from ratings.roster import return_name
 
 # fresh         nothing newer is due
 # due           something newer is due, within the days of grace
@@ -31,6 +33,7 @@ from ratings.periods import period_bounds, periods_between
 STATES = ("fresh", "due", "out_of_date", "discontinued", "missing")
 
 _KEY = ["indicator", "organisation"]
+_RETURN = ["source_return", "owner"]
 
 
 def freshness(
@@ -75,6 +78,36 @@ def freshness(
     )
     native: IntoFrameT = nw.to_native(result)
     return native
+
+
+def with_returns(rows: pl.DataFrame, catalogue: Catalogue) -> pl.DataFrame:
+    """Rows by `indicator`, with the `source_return` that feeds it and the `owner` of its figures."""
+    feeds = [(code, return_name(each), each.owner) for code, each in catalogue.indicators.items()]
+    table = pl.DataFrame(feeds, schema=dict.fromkeys(["indicator", *_RETURN], pl.String), orient="row")
+    return rows.join(table, on="indicator", how="left", maintain_order="left")
+
+
+def by_return(rows: pl.DataFrame) -> pl.DataFrame:
+    """How late the figures of each source return are, by the body that answers for them, worst first.
+
+    Args:
+        rows: what `freshness` gives, with `source_return` and `owner`.
+
+    Returns:
+        One row per (source_return, owner): `figures`, how many of them are in each of STATES, `days_late` of
+        the latest of them, `age_days` of the oldest. Most figures out of date first, then most missing.
+    """
+    counts = [(pl.col("state") == state).sum().cast(pl.Int64).alias(state) for state in STATES]
+    return (
+        rows.group_by(_RETURN)
+        .agg(
+            pl.len().cast(pl.Int64).alias("figures"),
+            *counts,
+            pl.col("days_late").max().fill_null(0),
+            pl.col("age_days").max(),
+        )
+        .sort(-pl.col("out_of_date"), -pl.col("missing"), -pl.col("days_late"), *_RETURN)
+    )
 
 
 def expected_table(catalogue: Catalogue, at: date) -> pl.DataFrame:

@@ -61,7 +61,7 @@ batch = Table(
     Column("voids", BigInteger, ForeignKey("batch.id"), comment="the batch this one takes back"),
     Column("collection", Text),
     Column("published_at", BigInteger),
-    Column("published_basis", Text, comment="stated, observed or assumed"),
+    Column("published_basis", Text, comment="stated, announced, observed or assumed"),
     Column("received_at", BigInteger),
     Column("supplier", Text),
     Column("scope", Text, nullable=False, comment="JSON: what of its collection a vintage replaces"),

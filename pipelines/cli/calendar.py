@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import sys
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -74,16 +75,24 @@ def learn(
     as_csv: Annotated[
         bool, typer.Option("--csv", help="Print code, publication_lag_days and lag_basis to paste.")
     ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="Write the catalogue's files with the proposed lags there, to copy."
+        ),
+    ] = None,
     limit: Annotated[int, typer.Option(help="How many to print as a table.")] = 20,
     warehouse: Warehouse = None,
     database_url: DatabaseUrl = None,
     actor: Actor = None,
     as_json: Json = False,
 ) -> None:
-    """Propose publication lags from the log. Changes nothing: a person edits the catalogue."""
-    from pipelines.roster import learn_lags
+    """Propose publication lags from the log. Changes nothing: a person adopts the proposal."""
+    from pipelines.lags import learn_lags, write_proposal
 
-    rows = learn_lags(open_settings(warehouse, database_url, actor), collection).to_dicts()
+    found = learn_lags(open_settings(warehouse, database_url, actor), collection)
+    written = write_proposal(found, out) if out else []
+    rows = found.to_dicts()
     if as_json:
         print_json(rows)
         return
@@ -106,7 +115,11 @@ def learn(
             "proposed",
         ],
     )
-    print("Nothing was changed. Lines to paste into ratings/catalogue/indicators.csv: --csv")
+    for file in written:
+        print(
+            f"{file}: a whole catalogue file; compare it with the one in ratings/, copy it there to adopt it"
+        )
+    print(f"Nothing was changed.{'' if written else ' Catalogue files to adopt: --out FOLDER'}")
 
 
 @calendar.command()

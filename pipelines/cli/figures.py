@@ -61,24 +61,49 @@ def freshness(
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Of the invented councils of a demonstration.")
     ] = False,
-    limit: Annotated[int, typer.Option(help="How many to print as a table.")] = 20,
+    source_return: Annotated[
+        str | None, typer.Option("--return", metavar="R", help="Only this source return.")
+    ] = None,
+    owner: Annotated[
+        str | None, typer.Option(metavar="O", help="Only figures that this body answers for.")
+    ] = None,
+    limit: Annotated[int, typer.Option(help="How many figures to print as a table.")] = 20,
     warehouse: Warehouse = None,
     database_url: DatabaseUrl = None,
     actor: Actor = None,
     as_json: Json = False,
 ) -> None:
-    """Which figures are older than they should be by their own calendar, worst first."""
-    from pipelines.observations import freshness_list
+    """Which figures are older than they should be by their own calendar, worst first.
 
-    rows = freshness_list(
-        open_settings(warehouse, database_url, actor), as_published=time_of(as_published), simulated=simulated
+    First every source return with the body that answers for it, then the figures; JSON holds the figures.
+    """
+    from pipelines.observations import freshness_list
+    from ratings.freshness import by_return
+    from ratings.periods import describe_period
+
+    periods = ("latest_period", "expected_period")
+    found = freshness_list(
+        open_settings(warehouse, database_url, actor),
+        as_published=time_of(as_published),
+        simulated=simulated,
+        source_return=source_return,
+        owner=owner,
     )
     if as_json:
-        print_json(rows)
+        print_json(found.to_dicts())
         return
+    rows = [
+        row | {name: describe_period(row[name]) if row[name] else None for name in periods}
+        for row in found.to_dicts()
+    ]
     behind = sum(1 for row in rows if row["state"] in ("out_of_date", "missing"))
     print_table(
         f"{behind:,} of {len(rows):,} figures are out of date or missing",
+        by_return(found).to_dicts(),
+        ["source_return", "owner", "figures", "out_of_date", "missing", "due", "days_late", "age_days"],
+    )
+    print_table(
+        "Figure by figure",
         rows[:limit],
         ["indicator", "organisation", "state", "latest_period", "expected_period", "days_late", "age_days"],
     )

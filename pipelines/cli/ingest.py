@@ -64,6 +64,14 @@ def ingest(
         str | None, typer.Option(help="Who sent it. Default: the collection's publisher.")
     ] = None,
     reason: Annotated[str | None, typer.Option(help="Why it is ingested.")] = None,
+    announced: Annotated[
+        bool,
+        typer.Option(
+            "--announced",
+            help="The publish time may be one to come, which the source announced: nothing shows the figures"
+            " before.",
+        ),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Report what would happen and write nothing.")
     ] = False,
@@ -90,6 +98,7 @@ def ingest(
             scope=parse_scope(scope),
             supplier=supplier,
             reason=reason,
+            announced=announced,
             dry_run=dry_run,
             progress=tell,
         )

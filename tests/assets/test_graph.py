@@ -190,7 +190,7 @@ def test_an_indicator_shows_what_the_catalogue_says_of_it(graph: Any) -> None:
     assert node.metadata["code"] == indicator.code
     assert node.tags["starledger/service"] == "children"
     assert node.group_name == "cin_census"
-    assert node.owners == ["team:children"]
+    assert node.owners == ["team:department_for_education"]
 
 
 def test_another_definition_of_an_indicator_is_another_code_version() -> None:

@@ -11,15 +11,20 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from audit.trace import trace
+from pipelines.drafts import next_draft
 from pipelines.ingest import ingest
 from pipelines.ingest_report import DRY_RUN, INGESTED, KNOWN, REFUSED, failed
+from pipelines.observations import write_observations
+from pipelines.rate import build
 from pipelines.releases import parse_time
 from pipelines.settings import Settings, settings
 from pipelines.void import void
 from ratings.errors import InputError, LedgerError, StarledgerError
-from warehouse.event_log import NewBatch, event_frame
+from warehouse.event_log import NewBatch, event_frame, now
 from warehouse.facts import facts as standing_facts
 from warehouse.observations import observations, timeline
+from warehouse.snapshot_manifest import microseconds
 
 HEADER = "Short Desc,Years,LA and Regions,Values,LA Number\n"
 MAY, JUNE, JULY = (parse_time(day) for day in ("2025-05-01", "2025-06-01", "2025-07-01"))
@@ -228,6 +233,46 @@ def test_several_files_need_a_time_each(here: Settings, tmp_path: Path) -> None:
 def test_a_file_from_the_future_is_refused(here: Settings, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="lies in the future"):
         ingest(here, [lait(tmp_path, "a.csv", row())], "lait", published_at=parse_time("2999-01-01"))
+
+
+def test_an_announced_file_is_kept_and_nothing_shows_its_figures_before_they_are_out(
+    here: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest(here, [lait(tmp_path, "a.csv", row(indicator="FirstYJS"))], "lait", published_at=MAY)
+    out = now() + 86_400_000_000
+    early = lait(tmp_path, "b.csv", row(value="77", indicator="FirstYJS"))
+    [report] = ingest(here, [early], "lait", published_at=out, announced=True)
+    batch = here.ledger().batch(report.batch or 0)
+    assert (report.status, batch.published_basis, batch.published_at) == ("ingested", "announced", out)
+
+    def shown() -> list[float]:
+        write_observations(here, "lait", tmp_path / "now.parquet")
+        return pl.read_parquet(tmp_path / "now.parquet")["value"].to_list()
+
+    def traced() -> list[float]:
+        found = trace(here.ledger(), here.landing, here.snapshots, "camden", "FirstYJS")
+        return [version["value"] for figure in found["figures"] for version in figure["history"]]
+
+    assert 77.0 not in shown()
+    assert traced() == [3.5]
+    before = next_draft(here, "lait-quartile")
+    assert microseconds(before.round) < out
+    build(here, "lait-quartile", as_published=microseconds(before.round))
+    assert not next_draft(here, "lait-quartile").due
+    for module in ("pipelines.observations", "pipelines.drafts", "audit.trace"):
+        monkeypatch.setattr(f"{module}.now", lambda: out)  # the embargo has ended
+    assert 77.0 in shown()
+    assert traced() == [3.5, 77.0]
+    after = next_draft(here, "lait-quartile")
+    assert (after.due, microseconds(after.round)) == (True, out)
+
+
+def test_only_a_stated_time_of_figures_can_be_announced(here: Settings, tmp_path: Path) -> None:
+    later = now() + 86_400_000_000
+    with pytest.raises(InputError, match="lies in the future"):
+        ingest(here, [lait(tmp_path, "a.csv", row())], "lait", observed_at=later, announced=True)
+    with pytest.raises(InputError, match="cannot be announced"):
+        ingest(here, [lait(tmp_path, "a.csv", row())], "judgements", published_at=later, announced=True)
 
 
 def test_a_missing_file_founds_no_ledger(here: Settings, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.releases import find_releases, parse_time
+from pipelines.releases import find_releases, parse_time, read_releases
 from ratings.errors import InputError
 from warehouse.snapshot_manifest import iso
 
@@ -29,6 +29,24 @@ def test_a_bare_date_is_midnight_utc_and_a_zone_is_obeyed() -> None:
         parse_time("2025-02-14T12:50:10.6Z")
         == int(datetime(2025, 2, 14, 12, 50, 10, tzinfo=UTC).timestamp() * 10**6) + 600_000
     )
+
+
+@pytest.mark.parametrize(
+    "day", ["2025-02-29", "2100-02-29", "2025-04-31", "2025-13-01", "2025-01-01T24:30Z", ""]
+)
+def test_a_day_that_is_none_is_refused_with_its_place(tmp_path: Path, day: str) -> None:
+    with pytest.raises(InputError, match="is not a time"):
+        parse_time(day)
+    listed = tmp_path / "releases.csv"
+    listed.write_text(f"file,published_at\na.csv,2024-02-29\nb.csv,{day}\n")
+    with pytest.raises(InputError, match="row 3"):
+        read_releases(listed)
+
+
+def test_the_hour_that_clocks_repeat_is_two_hours_and_the_one_they_skip_is_none_of_ours() -> None:
+    summer, winter = parse_time("2025-10-26T01:30+01:00"), parse_time("2025-10-26T01:30+00:00")
+    assert winter - summer == 3_600_000_000
+    assert parse_time("2025-03-30T01:30") == parse_time("2025-03-30T02:30+01:00")  # without a zone it is UTC
 
 
 def test_two_ways_to_say_when_are_one_too_many(tmp_path: Path) -> None:

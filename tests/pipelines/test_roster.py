@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +14,12 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.ingest import ingest
+from pipelines.lags import learn_lags, write_proposal
 from pipelines.releases import parse_time
-from pipelines.roster import agree, agreements, learn_lags, who_owes
+from pipelines.roster import agree, agreements, who_owes
 from pipelines.settings import Settings, settings
 from ratings.catalogue import load_catalogue
+from ratings.catalogue_file import read_catalogue
 from ratings.errors import InputError, NotFoundError
 from ratings.roster import return_name
 from warehouse.event_log import now
@@ -102,6 +105,40 @@ def test_lags_are_proposed_from_releases_and_never_applied(where: Settings) -> N
         learn_lags(where, "ascof")
 
 
+def test_a_proposal_is_a_catalogue_that_differs_in_nothing_but_the_lags(
+    where: Settings, tmp_path: Path
+) -> None:
+    shipped = Path(str(files("ratings"))) / "catalogue" / "indicators.csv"
+    lags = learn_lags(where, "lait")
+    [written] = write_proposal(lags.with_columns(proposed=pl.lit(500)), tmp_path / "proposal")
+    before, after = (path.read_text("utf-8").splitlines() for path in (shipped, written))
+    [(old, new)] = [pair for pair in zip(before, after, strict=True) if pair[0] != pair[1]]
+    assert "LAIT:FirstYJS" in old
+    assert ",500,upper bound: longest of 1 seen" in new
+    root = shipped.parent
+    adopted = read_catalogue(
+        indicators=[written],
+        organisations=[root / "organisations.csv"],
+        codes=root / "organisation_codes.csv",
+        successions=root / "successions.csv",
+    )
+    assert adopted.indicator("LAIT:FirstYJS").publication_lag_days == 500
+    assert load_catalogue().indicator("LAIT:FirstYJS").publication_lag_days == 407
+    with pytest.raises(InputError, match="not written over the catalogue"):
+        write_proposal(lags, root)
+    assert write_proposal(lags, tmp_path / "same") == []  # what was learned is what the calendar says
+
+
+@pytest.mark.parametrize("day", ["2025-02-29", "2025-13-01", "tomorrow"])
+def test_an_extension_to_a_day_that_is_none_is_refused(where: Settings, day: str) -> None:
+    done = CliRunner().invoke(
+        app, ["calendar", "extend", "Hackney", "--return", "S251", "--period", "2023-24", "--until", day,
+              "--reason", "flood", "--warehouse", str(where.warehouse)],
+    )  # fmt: skip
+    assert isinstance(done.exception, InputError)
+    assert f"{day!r} is not a day" in str(done.exception)
+
+
 def test_the_commands_print_tables_json_and_lines_to_paste(where: Settings) -> None:
     def run(*arguments: str) -> str:
         done = CliRunner().invoke(
@@ -126,5 +163,5 @@ def test_a_publish_time_in_the_future_is_refused_and_the_message_says_where_anno
 ) -> None:
     file = tmp_path / "early.csv"
     file.write_text(HEADER + "FirstYJS,2024,Camden,3.5,202\n")
-    with pytest.raises(InputError, match=r"lies in the future.*release_dates\.csv"):
+    with pytest.raises(InputError, match=r"lies in the future.*--announced.*release_dates\.csv"):
         ingest(where, [file], "lait", published_at=now() + 86_400_000_000)

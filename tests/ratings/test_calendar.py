@@ -195,6 +195,28 @@ def test_an_announcement_for_a_return_holds_for_its_indicators_of_that_period(tm
     assert {catalogue.indicator(code).source_return for code in found} == {"SSDA903"}
 
 
+def test_a_calendar_that_is_not_there_is_an_error_and_not_an_empty_one(tmp_path: Path) -> None:
+    shipped = files("ratings") / "catalogue"
+    with pytest.raises(DefinitionError, match=r"release_dates\.csv: the file cannot be read"):
+        read_catalogue(
+            indicators=[shipped / "indicators.csv"],
+            organisations=[shipped / "organisations.csv"],
+            codes=shipped / "organisation_codes.csv",
+            successions=shipped / "successions.csv",
+            releases=tmp_path / "release_dates.csv",
+        )
+
+
+def test_the_announced_dates_of_the_next_releases_are_in_the_calendar() -> None:
+    catalogue = load_catalogue()
+    stability, finance = (catalogue.indicator(f"LAIT:{c}") for c in ("LACStable_2016on", "FosteringFinance"))
+    announced = catalogue.announced(date(2026, 4, 8))
+    assert due_date(stability, "2025-04-01/P1Y", announced[stability.code]) == date(2026, 11, 30)
+    assert due_date(finance, "2025-04-01/P1Y", announced[finance.code]) == date(2027, 1, 20)
+    assert catalogue.announced(date(2026, 4, 7)) == {}
+    assert len(announced) > 150
+
+
 def _read(folder: Path, line: str) -> Catalogue:
     releases = folder / "release_dates.csv"
     releases.write_text(f"source_return,indicator,period,release_on,announced_on,source\n{line}\n")

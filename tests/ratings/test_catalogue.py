@@ -152,6 +152,8 @@ def _faulty(folder: Path, name: str, old: str, new: str) -> Catalogue:
     ("name", "old", "new", "place"),
     [
         ("indicators.csv", ",financial_year,", ",fiscal_year,", r"row 2, column 'period_rule'"),
+        ("indicators.csv", ",financial_year,", ",,", r"row 2, column 'period_rule': a value is missing"),
+        ("indicators.csv", ",Department for Education,", ",,", r"row 2, column 'owner': a value is missing"),
         ("indicators.csv", ",none,official,", ",upward,official,", r"row 2, column 'polarity'"),
         ("indicators.csv", ",lower,official,", ",lower,,", r"column 'polarity_basis'"),
         ("indicators.csv", ",0,100,", ",100,0,", r"column 'valid_max': the largest"),

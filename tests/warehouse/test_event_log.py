@@ -14,6 +14,8 @@ from ratings.errors import LedgerError, NotFoundError
 from warehouse import schema
 from warehouse.database import Database
 from warehouse.event_log import DEMONSTRATION, ConflictError, Ledger, NewBatch, event_frame
+from warehouse.observations import observations
+from warehouse.verification import verify
 
 
 def figure(value: float | None = 1.5, **more: Any) -> dict[str, Any]:
@@ -43,6 +45,18 @@ def test_positions_and_batches_are_gapless_in_commit_order(ledger: Ledger) -> No
     assert (first.id, first.first_position, first.last_position) == (1, 1, 2)
     assert (second.id, second.first_position, second.last_position) == (2, 3, 3)
     assert ledger.head().position == 3
+
+
+def test_a_clock_that_jumps_back_reorders_nothing(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    first = ledger.append(vintage(published_at=1), event_frame([figure(1.0)]))
+    monkeypatch.setattr("warehouse.event_log.now", lambda: first.recorded_at - 86_400_000_000)
+    second = ledger.append(vintage(published_at=2), event_frame([figure(2.0)]))
+    assert second.recorded_at < first.recorded_at
+    assert [b.id for b in ledger.batches()] == [first.id, second.id]
+    assert [b.id for b in ledger.batches(as_recorded=first.last_position)] == [first.id]
+    known = [observations(ledger, ["c"], as_recorded=p)["value"].to_list() for p in (1, 2)]
+    assert known == [[1.0], [2.0]]
+    assert verify(ledger, processes=1).ok
 
 
 def test_an_event_comes_back_as_it_was_given(ledger: Ledger) -> None:
