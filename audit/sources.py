@@ -7,6 +7,7 @@ Not here: which events a star rests on (trace.py).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from ratings.collections import Collection, load_collection
 from ratings.errors import LedgerError, StarledgerError
 from warehouse.event_log import Batch, Ledger
 from warehouse.landing import Landing, sha256_of
-from warehouse.readers import ROW, read_rows
+from warehouse.readers import ROW, printed_names, read_rows
 from warehouse.snapshot_manifest import iso
 
 
@@ -32,7 +33,7 @@ class Sources:
         self.ledger = ledger
         self.landing = landing
         self._batches: dict[int, Batch] = {b.id: b for b in ledger.batches()}
-        self._files: dict[tuple[str, str], pl.DataFrame] = {}
+        self._files: dict[tuple[str, str], tuple[pl.DataFrame, dict[str, str]]] = {}
         self._hashes: dict[str, str] = {}
 
     def batch(self, number: int) -> Batch:
@@ -59,7 +60,7 @@ class Sources:
         source: dict[str, Any] = {
             "batch": _batch(batch),
             "file": None,
-            "sheet": None,  # no collection comes as a workbook yet
+            "sheet": _sheet(batch, collection),
             "row": event["source_row"],
             "cells": cells,
             "problem": None,
@@ -74,26 +75,35 @@ class Sources:
             }
         if read and collection and event["source_row"] is not None:
             try:
-                printed = self._row(batch, collection, event["source_row"])
+                printed, names = self._row(batch, collection, event["source_row"])
             except StarledgerError as error:
                 source["problem"] = str(error)
             else:
-                source["cells"] = [cell | {"text": printed.get(cell["column"])} for cell in cells]
+                source["cells"] = [
+                    cell | {"column": names[cell["column"]], "text": printed.get(cell["column"])}
+                    for cell in cells
+                    if cell["column"] in names
+                ]
         return source
 
-    def _row(self, batch: Batch, collection: Collection, row: int) -> dict[str, Any]:
-        """A row of a landed file as printed, by column.
+    def _row(
+        self, batch: Batch, collection: Collection, row: int
+    ) -> tuple[dict[str, Any], Mapping[str, str]]:
+        """A row of a landed file as printed, by the collection's name of each column, and the file's names.
 
         Raises:
             StarledgerError: the bytes are not here, are not those recorded, or do not hold this row.
         """
         key = (batch.file_sha256 or "", collection.id)
         if key not in self._files:
-            self._files[key] = read_rows(self._landed(key[0], batch.file_name), collection, batch.file_name)
-        found = self._files[key].filter(pl.col(ROW) == row)
+            landed = self._landed(key[0], batch.file_name)
+            names = printed_names(landed, collection, batch.file_name)
+            self._files[key] = read_rows(landed, collection, batch.file_name), names
+        rows, names = self._files[key]
+        found = rows.filter(pl.col(ROW) == row)
         if found.is_empty():
             raise StarledgerError("the file has no such row", file=batch.file_name, row=row)
-        return dict(found.row(0, named=True))
+        return dict(found.row(0, named=True)), names
 
     def _landed(self, recorded: str, file_name: str | None) -> Path:
         """Where the bytes of a file lie, once they were found to be those that were recorded.
@@ -143,12 +153,20 @@ def _columns(event: dict[str, Any], collection: Collection | None) -> list[tuple
             (own.numerator, "numerator"),
             (own.denominator, "denominator"),
             (columns.status, "status"),
+            (columns.group, "group"),
             (columns.indicator, "indicator"),
             (columns.organisation, "organisation"),
+            *((column, "organisation") for column in collection.organisation_otherwise),
             (columns.period, "period"),
             (columns.round, "round"),
         ]
     return said + [(column, means) for column, means in named if column]
+
+
+def _sheet(batch: Batch, collection: Collection | None) -> str | None:
+    """The sheet that a workbook was read from, as far as its collection names it."""
+    workbook = (batch.file_name or "").lower().endswith(".xlsx")
+    return collection.file.sheet if workbook and collection else None
 
 
 def _batch(batch: Batch) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from ratings.collections import (
     EVIDENCE_SAYS,
     FORMATS,
     LABELS,
+    MOST_ROWS,
     OBS_STATUSES,
     SCOPES,
     Collection,
@@ -72,6 +73,7 @@ def read_collection(file: Traversable) -> Collection:
         payload=top.texts("payload"),
         file=_file_format(top.table("file")),
         columns=_columns(top.table("columns")),
+        aliases=MappingProxyType(top.table("aliases").lists()),
         indicator_prefix=indicator.text("prefix", ""),
         indicator_fixed=indicator.maybe("fixed"),
         indicator_codes=MappingProxyType(indicator.mapping("codes")),
@@ -81,6 +83,7 @@ def read_collection(file: Traversable) -> Collection:
         organisations_named_as=organisation.choice("named_as", ORGANISATION_KINDS)
         if "named_as" in organisation.content
         else None,
+        organisation_otherwise=organisation.texts("otherwise"),
         period=_period_source(period) if period.present else None,
         published=_published(published) if published.present else None,
         markers=MappingProxyType(_markers(top.table("markers"))),
@@ -106,6 +109,10 @@ def _file_format(table: _Table) -> FileFormat:
         encoding=table.text("encoding", "utf-8-sig"),
         delimiter=table.text("delimiter", ","),
         skip_rows=table.number("skip_rows", 0),
+        header_rows=table.number("header_rows", 1),
+        sheet=table.maybe("sheet"),
+        thousands=table.maybe("thousands"),
+        most_rows=table.number("most_rows", MOST_ROWS),
     )
 
 
@@ -171,9 +178,10 @@ def _markers(table: _Table) -> dict[str, Marker]:
 def _pivot(table: _Table) -> Pivot:
     return Pivot(
         table.text("column"),
-        table.text("value"),
-        table.maybe("numerator"),
-        table.maybe("denominator"),
+        table.texts("value"),
+        table.texts("numerator"),
+        table.texts("denominator"),
+        table.maybe("part"),
         table.text("reason"),
     )
 
@@ -197,11 +205,20 @@ def _prove(collection: Collection, file: str) -> None:
         raise fault("id", f"the id {collection.id!r} is not the name of the file")
     if not collection.file.formats:
         raise fault("file.formats", "no format is named")
+    if not collection.file.header_rows:
+        raise fault("file.header_rows", "columns are found by their names, which stand in one row at least")
     if (collection.coverage == "partial") != bool(collection.replaces):
         raise fault("replaces", "a partial collection, and only that, names what its files are complete for")
     columns = collection.columns
     if (columns.organisation is None) == (collection.organisation_fixed is None):
         raise fault("columns.organisation", "name a column or [organisation] fixed, and not both")
+    if collection.organisation_otherwise and columns.organisation is None:
+        raise fault("organisation.otherwise", "these are looked in where columns.organisation is blank")
+    for column, others in collection.aliases.items():
+        if column not in collection.required_columns():
+            raise fault(f"aliases.{column}", "no column of this name is read")
+        if doubled := set(others) & set(collection.required_columns()):
+            raise fault(f"aliases.{column}", f"{min(doubled)!r} is read as a column of its own")
     if collection.organisation_fixed and collection.organisation_fixed not in load_catalogue().organisations:
         raise fault("organisation.fixed", f"{collection.organisation_fixed!r} is not registered")
     known = load_catalogue().indicators

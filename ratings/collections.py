@@ -12,12 +12,14 @@ A collection file has these tables (every key is optional unless marked *):
     replaces    of a partial file: what it is complete for, of period, organisation, indicator
     simulated   true: figures of invented organisations
     payload     columns that a fact carries along as printed; evidence has kind, service, finding and says
-    [file]           formats*, encoding, delimiter, skip_rows
-    [columns]        which column holds what: indicator organisation name period round value numerator
-                     denominator status
+    [file]           formats*, encoding, delimiter, skip_rows, header_rows, sheet, thousands, most_rows
+    [columns]        which column holds what: indicator group organisation name period round value numerator
+                     denominator status; a `group` stands before the indicator: `group | indicator`
+    [aliases]        a column as named here = the names it has in other releases
     [indicator]      prefix; fixed (files about one indicator); codes (printed code -> catalogue code)
     [organisation]   scheme*; fixed (files about one organisation); at (the register as on that day);
-                     named_as (the file's names are the register: the kind of organisation that they name)
+                     named_as (the file's names are the register: the kind of organisation that they name);
+                     otherwise (columns to look in where that of the organisation is blank)
     [[measures]]     indicator*, value*, numerator, denominator: a file with a column for each indicator; one
                      table for each, in place of `columns.indicator` and `columns.value`
     [period]         source* column | file_name; pattern (of the file name, with a group `period`);
@@ -27,8 +29,10 @@ A collection file has these tables (every key is optional unless marked *):
                      pattern (of the cell, with a group `date`)
     [markers.X]      obs_status*, conf_status, meaning*: what the text X in a value cell says
     [ratio]          scale*, printed: value = scale x numerator / denominator; the printed one is for checking
-    [pivot]          column*, value*, numerator, denominator, reason*: rows that belong together; the row
-                     whose `column` says `value` is the figure, the others are counted with the reason
+    [pivot]          column*, value, numerator, denominator, part, reason*: rows that belong together; a row
+                     whose `column` says `value` (left out: anything else) is a figure, those that say
+                     `numerator` or `denominator` hold these in the column `part` (left out: that of the
+                     value) and are counted with the reason
     [[judgements]]   column*, service*, aspect*: each filled cell of the column is one judgement
     [allowed]        a column of facts = the words that may stand in it; "" for blank
     [[out_of_scope]] column*, in or not_in*, reason*: rows that are counted but not read
@@ -38,7 +42,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache
@@ -50,11 +54,12 @@ from ratings.periods import month_of
 COVERAGES = ("full", "partial", "overlay")
 EVENTS = ("observation", "judgement", "published_rating", "evidence")
 EVIDENCE_SAYS = ("kind", "service", "finding", "says")
+MOST_ROWS = 5_000_000
 SCOPES = ("period", "organisation", "indicator")
 LABELS = ("period", "month")
-FORMATS = ("parquet", "csv", "csv.gz")
+FORMATS = ("parquet", "csv", "csv.gz", "xlsx")
 # SDMX code lists CL_OBS_STATUS and CL_CONF_STATUS, as far as they are used here.
-OBS_STATUSES = ("A", "P", "E", "M", "L", "O", "Q")
+OBS_STATUSES = ("A", "P", "E", "M", "L", "N", "O", "Q")
 CONF_STATUSES = ("F", "C")
 
 
@@ -67,12 +72,20 @@ class FileFormat:
         encoding: of a CSV; `utf-8-sig` also takes off a byte order mark.
         delimiter: of a CSV.
         skip_rows: rows above the header.
+        header_rows: rows that the header has; the names in them are joined by a space, top to bottom.
+        sheet: of a workbook; None where it has one.
+        thousands: what groups the digits of large numbers by three, None where nothing may.
+        most_rows: a file of more rows is refused before it is read.
     """
 
     formats: tuple[str, ...]
     encoding: str
     delimiter: str
     skip_rows: int
+    header_rows: int
+    sheet: str | None
+    thousands: str | None
+    most_rows: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +93,7 @@ class Columns:
     """Which column of the source holds what, by its exact name; None where the source has no such column."""
 
     indicator: str | None
+    group: str | None
     organisation: str | None
     name: str | None
     period: str | None
@@ -99,7 +113,8 @@ class Marker:
     """What a text in a value cell says instead of a number.
 
     Attributes:
-        obs_status: SDMX observation status: M cannot exist, L not collected, O missing, Q suppressed.
+        obs_status: SDMX observation status: M cannot exist, L not collected, N above zero but rounds to it,
+            O missing, Q suppressed.
         conf_status: SDMX confidentiality status, None where not known.
         meaning: for people.
     """
@@ -190,16 +205,18 @@ class Pivot:
 
     Attributes:
         column: the column that says what a line is.
-        value: what the line of the figure itself says.
-        numerator: what the line of its numerator says, None if there is none.
+        value: what the lines of figures say; empty where all do that are neither of the next two.
+        numerator: what the line of a figure's numerator says, in one release or another; empty if none does.
         denominator: likewise.
-        reason: why the other lines are counted as out of scope.
+        part: the column that holds the number on those lines; None where it is that of the value.
+        reason: why these lines are counted as out of scope.
     """
 
     column: str
-    value: str
-    numerator: str | None
-    denominator: str | None
+    value: tuple[str, ...]
+    numerator: tuple[str, ...]
+    denominator: tuple[str, ...]
+    part: str | None
     reason: str
 
 
@@ -266,6 +283,7 @@ class Collection:
     payload: tuple[str, ...]
     file: FileFormat
     columns: Columns
+    aliases: Mapping[str, tuple[str, ...]]
     indicator_prefix: str
     indicator_fixed: str | None
     indicator_codes: Mapping[str, str]
@@ -273,6 +291,7 @@ class Collection:
     organisation_fixed: str | None
     organisations_at: date | None
     organisations_named_as: str | None
+    organisation_otherwise: tuple[str, ...]
     period: PeriodSource | None
     published: Published | None
     markers: Mapping[str, Marker]
@@ -288,6 +307,28 @@ class Collection:
         """The catalogue code of an indicator as the source prints it. It may turn out to be unknown."""
         return self.indicator_codes.get(printed, self.indicator_prefix + printed)
 
+    def number_columns(self) -> frozenset[str]:
+        """The columns that hold numbers."""
+        columns, pivot = self.columns, self.pivot
+        named = [columns.value, columns.numerator, columns.denominator, pivot.part if pivot else None]
+        return frozenset([c for c in named if c] + [c for m in self.measures for c in m.named()])
+
+    def printed_as(self, header: Iterable[str]) -> dict[str, str]:
+        """The name that each column has in a file: its own, else the first of its aliases that is there.
+
+        Args:
+            header: the column names of the file.
+
+        Returns:
+            By the name it has here, for every required column that is there.
+        """
+        there, found = set(header), {}
+        for column in self.required_columns():
+            names = (column, *self.aliases.get(column, ()))
+            if printed := next((name for name in names if name in there), None):
+                found[column] = printed
+        return found
+
     def measure(self, code: str | None) -> Measure | None:
         """The columns of one indicator by its catalogue code; None where it has none of its own."""
         return next((m for m in self.measures if self.indicator_code(m.indicator) == code), None)
@@ -300,7 +341,9 @@ class Collection:
             *(j.column for j in self.judgements),
             *(o.column for o in self.out_of_scope),
             *self.allowed,
+            *self.organisation_otherwise,
             *([self.pivot.column] if self.pivot else []),
+            *([self.pivot.part] if self.pivot and self.pivot.part else []),
             *([self.published.column] if self.published and self.published.column else []),
             *([self.ratio.printed] if self.ratio and self.ratio.printed else []),
         ]

@@ -8,6 +8,7 @@ register knows (named_organisations.py).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -51,7 +52,7 @@ def read_figures(
     common = [
         pl.col("row").alias("source_row"),
         _out_of_scope(collection),
-        _word(columns.organisation, collection.organisation_fixed).alias("organisation_code"),
+        _organisation_printed(collection),
         _period_label(collection, file_name).cast(_WORD).alias("period_label"),
         _word(columns.status).alias("status_printed"),
     ]
@@ -67,7 +68,7 @@ def read_figures(
     else:
         read = rows.select(
             *common,
-            _word(columns.indicator, collection.indicator_fixed).alias("indicator_printed"),
+            _indicator_printed(collection),
             *_printed(columns.value, columns.numerator, columns.denominator),
         )
     if collection.pivot:
@@ -100,7 +101,7 @@ def read_facts(rows: pl.DataFrame, collection: Collection, catalogue: Catalogue)
     read = rows.select(
         pl.col("row").alias("source_row"),
         _out_of_scope(collection),
-        _word(collection.columns.organisation, collection.organisation_fixed).alias("organisation_code"),
+        _organisation_printed(collection),
         _text(collection.columns.round).alias("round"),
         _word_fault(collection, catalogue),
         _indicator_of_fact(collection),
@@ -148,6 +149,22 @@ def _word_fault(collection: Collection, catalogue: Catalogue) -> pl.Expr:
     return pl.coalesce(*faults).alias("word_fault")
 
 
+def _indicator_printed(collection: Collection) -> pl.Expr:
+    columns = collection.columns
+    name = _text(columns.indicator, collection.indicator_fixed)
+    if columns.group:
+        name = pl.concat_str(_text(columns.group), name, separator=" | ")
+    return name.cast(_WORD).alias("indicator_printed")
+
+
+def _organisation_printed(collection: Collection) -> pl.Expr:
+    """The code as printed, from the first of its columns that is not blank."""
+    first = _text(collection.columns.organisation, collection.organisation_fixed)
+    others = [_text(column) for column in collection.organisation_otherwise]
+    code = pl.coalesce(*(c.replace("", None) for c in (first, *others))) if others else first
+    return code.cast(_WORD).alias("organisation_code")
+
+
 def _printed(value: str | None, numerator: str | None, denominator: str | None) -> list[pl.Expr]:
     return [
         _text(value).alias("value_printed"),
@@ -190,17 +207,33 @@ def _with_components(rows: pl.DataFrame, read: pl.DataFrame, collection: Collect
     """Bring numerator and denominator, which stand on lines of their own, to the line of their figure."""
     pivot = collection.pivot
     assert pivot is not None
-    read = read.with_columns(rows[pivot.column].str.strip_chars().alias("line"))
-    key = ["indicator_printed", "organisation_code", "period_label"]
+    group = collection.columns.group
+    read = read.with_columns(
+        rows.select(
+            _text(pivot.column).fill_null("").alias("line"),
+            _text(pivot.part or collection.columns.value).alias("part"),
+            _word(group).alias("group") if group else read["indicator_printed"].alias("group"),
+        )
+    )
+    key = ["group", "organisation_code", "period_label"]
     inside = read.filter(pl.col("out_of_scope").is_null())
-    read = read.drop("numerator_printed", "denominator_printed")
     for part, says in (("numerator", pivot.numerator), ("denominator", pivot.denominator)):
+        if not says:
+            continue
         # Lines that contradict each other are all shown, so that none of them is taken for a number.
-        every = pl.col("value_printed").unique(maintain_order=True).str.join(" or ").alias(f"{part}_printed")
-        lines = inside.filter(pl.col("line") == says).group_by(key, maintain_order=True).agg(every)
+        every = pl.col("part").unique(maintain_order=True).str.join(" or ").alias(f"{part}_printed")
+        lines = inside.filter(pl.col("line").is_in(says)).group_by(key, maintain_order=True).agg(every)
+        read = read.drop(f"{part}_printed")
         read = read.join(lines, on=key, how="left", nulls_equal=True, maintain_order="left")
-    component = pl.when(pl.col("line") != pivot.value).then(pl.lit(pivot.reason, _WORD))
-    return read.with_columns(pl.coalesce("out_of_scope", component).alias("out_of_scope")).drop("line")
+    is_figure = (
+        pl.col("line").is_in(pivot.value)
+        if pivot.value
+        else ~pl.col("line").is_in([*pivot.numerator, *pivot.denominator])
+    )
+    component = pl.when(~is_figure).then(pl.lit(pivot.reason, _WORD))
+    return read.with_columns(pl.coalesce("out_of_scope", component).alias("out_of_scope")).drop(
+        "line", "part", "group"
+    )
 
 
 def _indicators(read: pl.DataFrame, collection: Collection, catalogue: Catalogue) -> pl.DataFrame:
@@ -290,14 +323,14 @@ def _values(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
         },
         schema={"marker": pl.String, "marker_status": _WORD, "marker_conf": _WORD},
     )
-    computed = collection.ratio is not None
-    number = _number("numerator_printed") if computed else _number("value_printed")
+    computed, thousands = collection.ratio is not None, collection.file.thousands
+    number = _number("numerator_printed" if computed else "value_printed", thousands)
     printed = "numerator_printed" if computed else "value_printed"
     read = read.with_columns(pl.col(printed).fill_null("").alias("marker")).join(
         markers, on="marker", how="left", maintain_order="left"
     )
     marked = pl.col("marker_status").is_not_null()
-    parts = {part: _number(f"{part}_printed") for part in ("numerator", "denominator")}
+    parts = {part: _number(f"{part}_printed", thousands) for part in ("numerator", "denominator")}
     if collection.ratio:
         number = pl.when(parts["denominator"] > 0).then(
             parts["numerator"] * collection.ratio.scale / parts["denominator"]
@@ -326,22 +359,28 @@ def _values(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
 def _part_fault(part: str, collection: Collection) -> pl.Expr:
     """Why a numerator or denominator cannot be what it is printed as; null where it can, or is not given."""
     printed = pl.col(f"{part}_printed").fill_null("")
-    unreadable = (
-        (printed != "") & ~printed.is_in(list(collection.markers)) & _number(f"{part}_printed").is_null()
-    )
+    number = _number(f"{part}_printed", collection.file.thousands)
+    unreadable = (printed != "") & ~printed.is_in(list(collection.markers)) & number.is_null()
     fault: Any = pl.when(unreadable).then(pl.format(f"{part} {{}} is no number", printed.str.slice(0, 40)))
     if collection.ratio is None:
         return pl.coalesce(fault)
     fault = fault.when(printed == "").then(pl.lit(f"there is no {part}"))
     if part == "denominator":
-        fault = fault.when(_number("denominator_printed") <= 0).then(
+        fault = fault.when(number <= 0).then(
             pl.format("denominator {}: there is nothing to divide by", printed)
         )
     return pl.coalesce(fault)
 
 
-def _number(column: str) -> pl.Expr:
-    """A printed number as one, null where it is none; `1e309`, `NaN` and `1,234` are none."""
+def _number(column: str, thousands: str | None) -> pl.Expr:
+    """A printed number as one, null where it is none; `1e309` and `NaN` are none.
+
+    `1,234` is one where `thousands` is the comma, and `12,34` is none even then.
+    """
     text = pl.col(column)
+    if thousands:
+        mark = re.escape(thousands)
+        grouped = text.str.contains(rf"^[+-]?\d{{1,3}}({mark}\d{{3}})+(\.\d*)?$")
+        text = pl.when(grouped).then(text.str.replace_all(thousands, "", literal=True)).otherwise(text)
     number = pl.when(text.str.contains(_NUMBER)).then(text).cast(pl.Float64, strict=False)
     return pl.when(number.is_finite()).then(number)

@@ -1,14 +1,21 @@
 """Readers: the bytes of a source file as a table of text, row by row as a person counts them.
 
-Here: Parquet and CSV (plain or gzip) by the format that a collection declares; what makes a file unreadable.
-Not here: what the text means (ratings/reading.py), whether it is accepted (validations).
+Here: Parquet, CSV (plain or gzip) and workbooks by the format that a collection declares; what makes a file
+    unreadable.
+Not here: what the text means (ratings/reading.py), whether it is accepted (validations), what is too large
+    (file_limits.py), the cells of a workbook (workbooks.py).
 """
 
 from __future__ import annotations
 
+import codecs
+import csv
 import gzip
+import io
 import zlib
+from collections.abc import Sequence
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 
 import polars as pl
@@ -19,14 +26,11 @@ import pyarrow.parquet as pq
 
 from ratings.collections import Collection, list_collections
 from ratings.errors import InputError
+from warehouse.file_limits import prove_column, prove_parquet, prove_text, too_many_rows
+from warehouse.workbooks import Sheet, join_names, read_sheet
 
 ROW = "row"
 _EXACT = 2.0**53  # below it a floating-point number holds every whole number
-# The returns seen so far pack to between a quarter and a thirtieth; only a bomb comes near gzip's thousandth.
-_SMALL = 64 * 2**20  # unpacked bytes that do no harm, whatever they were packed into
-_MOST = 4 * 2**30  # unpacked bytes of the largest file that is read
-_RATIO = 200
-_BLOCK = 2**20
 
 
 def read_rows(path: Path, collection: Collection, file_name: str | None = None) -> pl.DataFrame:
@@ -38,14 +42,57 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
         file_name: the name the file came under (the landing store's is a hash); default that of `path`.
 
     Returns:
-        The columns the collection names, as text (null where the cell is empty), and `row`: the row as a
-        person counts it, the header being row 1 where nothing is above it.
+        The columns the collection names, under the names it uses, as text (null where the cell is empty), and
+        `row`: the row as a person counts it, the header being row 1 where nothing is above it.
 
     Raises:
-        InputError: the file is empty, cut short, of another format, unpacks to more than a return can be,
-            or lacks columns.
+        InputError: the file is empty, cut short, of another format, larger than a return can be, or lacks
+            columns.
     """
     name = file_name or path.name
+    form = _format(path, collection, name)
+    try:
+        if form == "parquet":
+            table = _parquet(path, collection, name)
+        elif form == "xlsx":
+            table = _workbook(path, collection, name)
+        else:
+            table = _csv(path, collection, name, form)
+        text = pl.DataFrame(pa.table({column: _text(table.column(column)) for column in table.column_names}))
+    except (pa.ArrowException, OSError, EOFError, KeyError, UnicodeError, csv.Error, zlib.error) as error:
+        cause = str(error).strip().splitlines()[0]
+        raise InputError(
+            f"cannot be read as {form}: {cause}",
+            file=name,
+            hint="the file may be cut short or of another format; ask the supplier to send it again",
+        ) from error
+    if not table.num_rows:
+        raise InputError("there is a header but no row", file=name, hint="ask the supplier to send it again")
+    first = 1 + collection.file.skip_rows + collection.file.header_rows
+    numbered = text.with_columns(pl.int_range(first, first + text.height, dtype=pl.Int64).alias(ROW))
+    # A blank line is no row, and yet counts where rows are numbered.
+    return numbered.filter(~pl.all_horizontal(pl.col(text.columns).is_null()))
+
+
+def printed_names(path: Path, collection: Collection, file_name: str | None = None) -> dict[str, str]:
+    """The name that each column has in a file, by the name that its collection uses.
+
+    Raises:
+        InputError: as for `read_rows`.
+    """
+    if not collection.aliases:
+        return {column: column for column in collection.required_columns()}
+    name = file_name or path.name
+    form = _format(path, collection, name)
+    if form == "parquet":
+        return _require(pq.read_schema(path).names, collection, name)
+    if form == "xlsx":
+        return _require(_sheet(path, collection, name)[1], collection, name)
+    return _require(_csv_header(path, collection, packed=form.endswith(".gz")), collection, name)
+
+
+def _format(path: Path, collection: Collection, name: str) -> str:
+    """The ending that says how the file is written."""
     if path.stat().st_size == 0:
         raise InputError("the file is empty", file=name, hint="ask the supplier to send it again")
     form = next((f for f in collection.file.formats if name.lower().endswith("." + f)), None)
@@ -55,82 +102,119 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
             file=name,
             hint="give the file with its ending, or another --collection",
         )
-    try:
-        table = _parquet(path, collection, name) if form == "parquet" else _csv(path, collection, name, form)
-        text = pl.DataFrame(pa.table({column: _text(table.column(column)) for column in table.column_names}))
-    except (pa.ArrowException, OSError, EOFError, KeyError, zlib.error) as error:
-        cause = str(error).strip().splitlines()[0]
-        raise InputError(
-            f"cannot be read as {form}: {cause}",
-            file=name,
-            hint="the file may be cut short or of another format; ask the supplier to send it again",
-        ) from error
-    if not table.num_rows:
-        raise InputError("there is a header but no row", file=name, hint="ask the supplier to send it again")
-    first = 2 + collection.file.skip_rows
-    numbered = text.with_columns(pl.int_range(first, first + text.height, dtype=pl.Int64).alias(ROW))
-    # A blank line is no row, and yet counts where rows are numbered.
-    return numbered.filter(~pl.all_horizontal(pl.col(text.columns).is_null()))
+    return form
 
 
 def _parquet(path: Path, collection: Collection, name: str) -> pa.Table:
     with pq.ParquetFile(path) as file:
-        _require(file.schema_arrow.names, collection, name)
-        return file.read(columns=list(collection.required_columns()))
+        prove_parquet(file, collection, name)
+        printed = _require(file.schema_arrow.names, collection, name)
+    # Text stays in its dictionary until it is known how long it is when written out.
+    with pq.ParquetFile(path, read_dictionary=list(printed.values())) as file:
+        table = file.read(columns=list(printed.values()))
+    for column in table.columns:
+        prove_column(column, name)
+    return _renamed(table, printed)
 
 
 def _csv(path: Path, collection: Collection, name: str, form: str) -> pa.Table:
-    read = pa_csv.ReadOptions(
-        skip_rows=collection.file.skip_rows, encoding=collection.file.encoding.replace("utf-8-sig", "utf8")
-    )
-    parse = pa_csv.ParseOptions(
-        delimiter=collection.file.delimiter, newlines_in_values=True, ignore_empty_lines=False
-    )
-    compression = "gzip" if form.endswith(".gz") else None
-    if compression:
-        _prove_bounded(path, name)
-    with pa.input_stream(path, compression=compression) as stream:
-        header = pa_csv.open_csv(stream, read, parse).schema.names
-    _require(header, collection, name)
+    packed = form.endswith(".gz")
+    prove_text(path, collection, name, packed=packed)
+    header = _csv_header(path, collection, packed=packed)
+    read, parse = _csv_options(collection)
+    if collection.file.header_rows > 1:
+        read.column_names = header
+        read.skip_rows += collection.file.header_rows
+    printed = _require(header, collection, name)
     # Everything is text: whether it is a number is for the checks to say, row by row.
     convert = pa_csv.ConvertOptions(
         column_types={column: pa.string() for column in header},
-        include_columns=list(collection.required_columns()),
+        include_columns=list(printed.values()),
         strings_can_be_null=True,
         null_values=[""],
     )
-    with pa.input_stream(path, compression=compression) as stream:
-        return pa_csv.read_csv(stream, read, parse, convert)
+    with pa.input_stream(path, compression="gzip" if packed else None) as stream:
+        return _renamed(pa_csv.read_csv(stream, read, parse, convert), printed)
 
 
-def _prove_bounded(path: Path, name: str) -> None:
-    """Refuse a gzip bomb before any of it is kept: it is unpacked block by block, and only counted."""
-    packed, unpacked = path.stat().st_size, 0
-    with gzip.open(path) as stream:
-        while block := stream.read(_BLOCK):
-            unpacked += len(block)
-            if unpacked > _MOST or (unpacked > _SMALL and unpacked > _RATIO * packed):
-                raise InputError(
-                    f"{packed} bytes unpack to {unpacked // 2**20} MiB and more, as those of no return do",
-                    file=name,
-                    hint="unpack it with care and look inside; if it is sound, ingest the plain .csv",
-                )
+def _csv_options(collection: Collection) -> tuple[pa_csv.ReadOptions, pa_csv.ParseOptions]:
+    says = collection.file
+    # pyarrow takes a byte order mark off by itself.
+    encoding = codecs.lookup(says.encoding).name.replace("utf-8-sig", "utf-8")
+    return (
+        pa_csv.ReadOptions(skip_rows=says.skip_rows, encoding=encoding),
+        pa_csv.ParseOptions(delimiter=says.delimiter, newlines_in_values=True, ignore_empty_lines=False),
+    )
 
 
-def _require(found: list[str], collection: Collection, name: str) -> None:
-    twice = sorted({column for column in collection.required_columns() if found.count(column) > 1})
-    if twice:
+def _csv_header(path: Path, collection: Collection, *, packed: bool) -> list[str]:
+    """The names of the columns; where the header has several rows, one name from all of them.
+
+    A heading over several columns stands in the first of them: it holds for the blank cells to its right, as
+    far as the next one, in every row of the header but the last.
+    """
+    says = collection.file
+    if says.header_rows == 1:
+        with pa.input_stream(path, compression="gzip" if packed else None) as stream:
+            return list(pa_csv.open_csv(stream, *_csv_options(collection)).schema.names)
+    with gzip.open(path) if packed else path.open("rb") as stream:
+        lines = csv.reader(io.TextIOWrapper(stream, says.encoding, newline=""), delimiter=says.delimiter)
+        rows = list(islice(lines, says.skip_rows, says.skip_rows + says.header_rows))
+    width = max(map(len, rows), default=0)
+    header: list[list[str | None]] = [[*row, *[""] * (width - len(row))] for row in rows]
+    for row in header[:-1]:
+        for column in range(1, width):
+            row[column] = row[column] or row[column - 1]
+    return join_names(header)
+
+
+def _workbook(path: Path, collection: Collection, name: str) -> pa.Table:
+    sheet, header = _sheet(path, collection, name)
+    end = collection.file.skip_rows + collection.file.header_rows
+    printed = _require(header, collection, name)
+    numbers = {header.index(printed[column]) for column in collection.number_columns()}
+    sheet.spread(range(end, len(sheet.rows)), numbers)
+    places = {column: header.index(found) for column, found in printed.items()}
+    body = sheet.rows[end:]
+    return pa.table({c: pa.array([row[at] for row in body], pa.string()) for c, at in places.items()})
+
+
+def _sheet(path: Path, collection: Collection, name: str) -> tuple[Sheet, list[str]]:
+    """The sheet of a workbook that a collection reads, and the names of its columns."""
+    says = collection.file
+    sheet = read_sheet(path, says.sheet, name)
+    end = says.skip_rows + says.header_rows
+    if len(sheet.rows) - end > says.most_rows:
+        raise too_many_rows(len(sheet.rows) - end, collection, name)
+    sheet.spread(range(end))
+    return sheet, join_names(sheet.rows[says.skip_rows : end])
+
+
+def _renamed(table: pa.Table, printed: dict[str, str]) -> pa.Table:
+    """The table under the names that its collection uses."""
+    return pa.table({column: table.column(found) for column, found in printed.items()})
+
+
+def _require(found: Sequence[str], collection: Collection, name: str) -> dict[str, str]:
+    """The name that each column has in this file, by the name that the collection uses.
+
+    Raises:
+        InputError: a column is not there, or twice.
+    """
+    printed = collection.printed_as(found)
+    header = collection.file.skip_rows + collection.file.header_rows
+    if twice := sorted(column for column in printed.values() if list(found).count(column) > 1):
         raise InputError(
             f"column {twice[0]!r} stands there twice",
             file=name,
-            row=1 + collection.file.skip_rows,
+            row=header,
             column=twice[0],
             hint="ask the supplier which one counts",
         )
-    missing = [column for column in collection.required_columns() if column not in found]
+    missing = [column for column in collection.required_columns() if column not in printed]
     if not missing:
-        return
-    fitting = [c.id for c in list_collections() if set(c.required_columns()) <= set(found)]
+        return printed
+    fitting = [c.id for c in list_collections() if set(c.required_columns()) == set(c.printed_as(found))]
     near = [(column, get_close_matches(column, found, n=1, cutoff=0.7)) for column in missing]
     renamed = "; ".join(f"{column!r} may now be called {close[0]!r}" for column, close in near if close)
     if fitting:
@@ -142,7 +226,7 @@ def _require(found: list[str], collection: Collection, name: str) -> None:
         f"not a file of collection {collection.id}: it has no column {', '.join(map(repr, missing))}"
         f" (its columns: {', '.join(found[:12])}{', ...' if len(found) > 12 else ''})",
         file=name,
-        row=1 + collection.file.skip_rows,
+        row=header,
         hint=hint,
     )
 

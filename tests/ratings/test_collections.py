@@ -30,6 +30,7 @@ def test_all_collections_load_and_have_hashes_of_their_own() -> None:
         "aged_care_au",
         "aged_care_au_ratings",
         "ascof",
+        "dfe_cla",
         "evidence",
         "judgements",
         "lait",
@@ -92,11 +93,17 @@ def test_a_publication_date_known_to_the_month_counts_from_its_last_day() -> Non
         ('value = "Measure Value"', "", r"'columns.value'"),
         ('value = "Measure Value"', 'values = "Measure Value"', r"'columns.value"),
         ('name = "Geographical Description"', "nom = 'x'", r"'columns.nom': no such key"),
+        ('value = ["Outcome"]', 'value = "Outcome"', r"'pivot.value': this must be a list"),
+        ('name = "Geographical Description"', 'group = ""', r"'columns.group': this must be a text"),
+        ('formats = ["csv", "csv.gz", "xlsx"]', 'formats = ["csv"]\nheader_rows = 0', r"'file.header_rows'"),
+        ('scheme = "CASSR"', 'scheme = "CASSR"\nnamed_as = "rumour"', r"'organisation.named_as': 'rumour'"),
+        ('rule = "indicator"', 'rule = "indicator"\nbefore = 1', r"'period.before': only a label"),
+        ("[organisation]", '[aliases]\nVolume = ["x"]\n[organisation]', r"'aliases.Volume': no column"),
         ('conf_status = "C"', 'conf_status = "secret"', r"'markers.\[c\].conf_status'"),
         ('not_in = ["Total"]', "", r"'out_of_scope\[1\].in': say either"),
         ('event = "observation"', 'event = "rumour"', r"'event': 'rumour'"),
-        ('formats = ["csv", "csv.gz"]', 'formats = ["pdf"]', r"'file.formats': 'pdf'"),
-        ('formats = ["csv", "csv.gz"]', "", r"'file.formats': no format"),
+        ('formats = ["csv", "csv.gz", "xlsx"]', 'formats = ["pdf"]', r"'file.formats': 'pdf'"),
+        ('formats = ["csv", "csv.gz", "xlsx"]', "", r"'file.formats': no format"),
         ('id = "ascof"', 'id = "ascot"', r"'id': the id 'ascot' is not the name"),
         ('id = "ascof"', "id = ascof", r"ascof.toml: the file cannot be read"),
     ],
@@ -179,7 +186,7 @@ def test_a_pivot_leaves_one_figure_for_each_measure_and_council(shared_data: Pat
     assert pivot is not None
     kept = [r for r in _rows(shared_data / SOURCES["ascof"]) if not _left_out(r, collection.out_of_scope)]
     figures = [
-        (r["ASCOF Measure Code"], r["Geographical Code"]) for r in kept if r[pivot.column] == pivot.value
+        (r["ASCOF Measure Code"], r["Geographical Code"]) for r in kept if r[pivot.column] in pivot.value
     ]
     groups = {(r["ASCOF Measure Code"], r["Geographical Code"]) for r in kept}
 
