@@ -1,7 +1,9 @@
 """Rate: how long rating takes, from figures in memory to bands, judgements and stars with their sentences.
 
-Here: 150 councils under all indicators of the core; the same for 20 yearly rounds; the facility-quarters of
-    Australian aged care, real ones where the files are given and as many invented ones otherwise.
+Here: 150 councils under all indicators of the core; the same for 20 yearly rounds; every star with each
+    indicator left out, and with every figure moved as far as another star; 1,000 draws of all figures and
+    weights; the facility-quarters of Australian aged care, real ones where the files are given and as many
+    invented ones otherwise.
 Not here: reading a ledger (benchmarks/ledger.py), writing a snapshot (benchmarks/build_ratings.py).
 """
 
@@ -11,17 +13,22 @@ import argparse
 import random
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import polars as pl
 
 from benchmarks.machine import describe
 from ratings.catalogue import load_catalogue
+from ratings.counterfactuals import counterfactuals
+from ratings.influence import influence
 from ratings.methods import load_method
 from ratings.rating import Rating, rate
+from ratings.robustness import Robustness, robustness
+from ratings.uncertainty import load_uncertainty
 
 ONE_ROUND_SECONDS, ROUNDS_SECONDS, FACILITIES_SECONDS = 0.3, 3.0, 2.0
+INFLUENCE_SECONDS, DRAWS_SECONDS, DRAWS = 3.0, 10.0, 1000
 COUNCILS, ROUNDS, FIRST_YEAR, PERIODS = 150, 20, 2011, 3
 FACILITIES, QUARTERS = 2616, 8
 PARTS = ("residents_experience", "compliance", "staffing", "quality_measures")
@@ -56,6 +63,26 @@ def main() -> None:
         ROUNDS_SECONDS,
         best(1, lambda: [one_round(number) for number in range(ROUNDS)]),
     )
+    at_last = {"day": date(FIRST_YEAR + ROUNDS, 1, 1)}
+    figures, last = rounds[ROUNDS - 1], one_round(ROUNDS - 1)
+    left = influence(method, last, catalogue, **at_last)
+    decided = left.filter("decides").height
+    print(f"{left.height:,} pairs of council and indicator left out in turn: {decided:,} decide a star")
+    seconds = best(arguments.runs, lambda: influence(method, last, catalogue, **at_last))
+    report("leave-one-out over all indicators", INFLUENCE_SECONDS, seconds)
+    moved = counterfactuals(method, figures, last, catalogue, **at_last)
+    seconds = best(arguments.runs, lambda: counterfactuals(method, figures, last, catalogue, **at_last))
+    print(f"{moved.height:,} smallest changes of one figure or judgement: {seconds:.2f} s")
+    revised = pl.DataFrame({"indicator": core, "revised": 5, "figures": 100, "revision_size": 4.0})
+
+    def all_draws() -> Robustness:
+        return robustness(
+            method, figures, last, catalogue, revised, load_uncertainty(), draws=DRAWS, seed=1, **at_last
+        )
+
+    spread = all_draws()
+    print(f"{spread.uncertain:,} figures drawn; in {spread.stars['same'].mean():.0%} the star stays the same")
+    report(f"{DRAWS:,} draws", DRAWS_SECONDS, best(1, all_draws))
     quarters = real_quarters(arguments.aged_care) if arguments.aged_care else invented_quarters()
     aged, aged_rows = load_method("aged-care-au"), 0
 
@@ -88,7 +115,7 @@ def report(what: str, target: float, seconds: float) -> None:
 
 
 def council_figures(indicators: list[str], year: int) -> pl.DataFrame:
-    """Figures of every council and indicator for some years up to `year`, invented, always the same."""
+    """Shares of 400 of every council and indicator for some years up to `year`, invented, always the same."""
     chance = random.Random(year)
     rows = [
         (code, f"council-{n}", f"{year - back}-04-01/P1Y", round(chance.gauss(50, 15), 1))
@@ -96,7 +123,7 @@ def council_figures(indicators: list[str], year: int) -> pl.DataFrame:
         for n in range(COUNCILS)
         for back in range(PERIODS)
     ]
-    return figure_frame(rows)
+    return figure_frame(rows).with_columns(numerator=pl.col("value") * 4, denominator=pl.lit(400.0))
 
 
 def invented_quarters() -> list[tuple[pl.DataFrame, pl.DataFrame]]:

@@ -19,7 +19,7 @@ from ratings.errors import MethodError, NotFoundError, SnapshotError
 from ratings.methods import Method, load_method
 from warehouse.event_log import Ledger
 from warehouse.snapshot_manifest import microseconds
-from warehouse.snapshots import snapshot
+from warehouse.snapshots import SnapshotRef, snapshot
 
 
 def compare(settings: Settings, before: str, after: str) -> dict[str, Any]:
@@ -99,13 +99,24 @@ def side_of(inputs: Inputs, option: str | None) -> Side:
 
 
 def _side(settings: Settings, ledger: Ledger, identifier: str) -> Side:
-    said = snapshot(settings.snapshots, identifier).manifest
+    found = snapshot(settings.snapshots, identifier)
+    return side_of(inputs_of(ledger, found), found.manifest["method"]["option"])
+
+
+def inputs_of(ledger: Ledger, found: SnapshotRef) -> Inputs:
+    """What a snapshot was made from, read back from the log it was built from.
+
+    Raises:
+        MethodError: the method it was built with is neither installed nor in the log.
+        SnapshotError: it was built from another log.
+    """
+    said = found.manifest
     if said["ledger"]["origin"] != ledger.origin:
         raise SnapshotError(
-            f"{identifier} was built from another log than the one given",
+            f"{found.id} was built from another log than the one given",
             hint="name its own ledger with --warehouse or --database-url",
         )
-    inputs = read_inputs(
+    return read_inputs(
         ledger,
         built_with(ledger, said["method"]["id"], said["method"]["sha256"]),
         load_catalogue(),
@@ -114,7 +125,6 @@ def _side(settings: Settings, ledger: Ledger, identifier: str) -> Side:
         simulated=said["simulated"],
         round=said["method"]["round"],
     )
-    return side_of(inputs, said["method"]["option"])
 
 
 def built_with(ledger: Ledger, identifier: str, sha256: str) -> Method:

@@ -12,7 +12,7 @@ looking up, and asking what would be if are the same for all of them.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 
 import narwhals as nw
@@ -244,6 +244,7 @@ class StarTable:
         parts: names of the parts, in the order of the levels of a cell.
         cells: all of them.
         not_monotone: why a better level may lower a star; blank where it never does, which is proved.
+        mean: the weighted mean that it was written out from; None where it was not.
     """
 
     option: str
@@ -251,6 +252,7 @@ class StarTable:
     parts: tuple[str, ...]
     cells: tuple[StarCell, ...]
     not_monotone: str = ""
+    mean: Mean | None = None
 
     def star(self, *levels: int) -> int:
         """The star of one combination of levels, in the order of the parts."""
@@ -389,7 +391,7 @@ def write_out(mean: Mean, parts: Parts, scale: StarScale) -> StarTable:
                 file=scale.file,
                 hint="remove it, or lower its stars",
             )
-    return prove(
+    proved = prove(
         {levels: star for levels, (star, _) in said.items()},
         {levels: says for levels, (_, says) in said.items()},
         parts,
@@ -397,6 +399,7 @@ def write_out(mean: Mean, parts: Parts, scale: StarScale) -> StarTable:
         scale,
         failures=(),
     )
+    return replace(proved, mean=mean)
 
 
 def prove(

@@ -1,8 +1,8 @@
-"""The command that shows which stars hang on which indicators: influence.
+"""Commands that show what stars hang on: influence, robustness.
 
-Here: its arguments and what it prints.
-Not here: leaving an indicator out (ratings/influence.py), summing up (audit/influence.py), drawing
-    (audit/charts.py).
+Here: their arguments and what they print.
+Not here: leaving an indicator out (ratings/influence.py), drawing figures and weights (ratings/draws.py),
+    summing up (audit/influence.py, pipelines/robustness.py), charts (audit/charts.py).
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from pipelines.cli.options import (
     open_settings,
     print_json,
     print_table,
+    progress,
 )
 
 Snapshot = Annotated[
@@ -30,6 +31,7 @@ Snapshot = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(influence)
+    app.command()(robustness)
 
 
 def influence(
@@ -83,6 +85,69 @@ def influence(
             print("more: --limit N, or --json")
     if svg:
         print(f"the indicators that decide most, drawn: {svg}")
+
+
+def robustness(
+    snapshot: Snapshot = None,
+    draws: Annotated[int, typer.Option(metavar="N", help="How many times all is drawn.")] = 1000,
+    seed: Annotated[
+        int, typer.Option(metavar="S", help="Chooses the draws: the same gives the same, on any machine.")
+    ] = 1,
+    uncertainty: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="What is drawn, and how far. Default: uncertainty.toml of ours."),
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="How many organisations to print.")] = 15,
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """How probable each star is, with measurement, revisions and weights drawn. Internal analysis."""
+    from pipelines.publish import released_or_newest
+    from pipelines.robustness import robustness_of
+
+    settings = open_settings(warehouse, database_url, actor)
+    with progress() as tell:
+        tell(f"{draws:,} draws")
+        found = robustness_of(
+            settings,
+            snapshot or released_or_newest(settings),
+            draws=draws,
+            seed=seed,
+            uncertainty=uncertainty,
+        )
+    if as_json:
+        print_json(found)
+        return
+    print(f"INTERNAL ANALYSIS of {found['snapshot']}: {found['mark'].partition(': ')[2]}")
+    print(f"{found['draws']:,} draws, seed {found['seed']}; {found['drawn']}")
+    print(f"{found['uncertain']:,} of {found['figures']:,} figures are drawn, the others stay as they are")
+    values = sorted({star for row in found["stars"] for star in row["probabilities"]})
+    rows = [
+        {
+            "organisation": row["name"],
+            "star": row["star"],
+            "interval": _range(row["lowest"], row["highest"]),
+            **{f"P({star})": f"{row['probabilities'].get(star, 0):.1%}" for star in values},
+            "rank": row["rank"],
+            "rank interval": _range(row["rank_lowest"], row["rank_highest"]),
+        }
+        for row in found["stars"]
+    ]
+    print_table(
+        f"Stars, the least certain first: P(n) is the share of the draws that give n stars; intervals hold "
+        f"{found['percent']} % of them",
+        rows[:limit],
+    )
+    if len(rows) > limit:
+        print(f"{len(rows) - limit:,} more: --limit N, or --json")
+
+
+def _range(low: int, high: int) -> str:
+    """An interval; NO_STAR stands for none."""
+    words = ["none" if value < 0 else str(value) for value in (low, high)]
+    return words[0] if low == high else f"{words[0]} to {words[1]}"
 
 
 _ON_RED = ("organisation", "star", "red_inputs", "without_all_red", "one_alone_decides")

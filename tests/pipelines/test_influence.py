@@ -15,8 +15,9 @@ from audit.influence import influence_of
 from audit.trace import lines, trace
 from pipelines.cli import app
 from pipelines.rate import build
+from pipelines.robustness import robustness_of
 from pipelines.settings import Settings
-from ratings.errors import InputError, NotFoundError
+from ratings.errors import InputError, MethodError, NotFoundError
 from tests.made_ledgers import append, figure, judgements, some_figures, warehouse
 from warehouse.snapshot_manifest import microseconds
 from warehouse.snapshots import SnapshotRef, snapshot
@@ -128,3 +129,36 @@ def test_what_has_no_influence_to_show_is_refused_with_the_next_step(
     [old] = stored.glob("ssi-2002-*")
     with pytest.raises(InputError, match="was built before"):
         influence_of(snapshot(stored, old.name))
+
+
+def test_robustness_is_marked_seeded_and_leaves_nothing_behind(here: Settings, built: SnapshotRef) -> None:
+    def files() -> set[Path]:
+        return {path for path in here.warehouse.rglob("*") if path.suffix not in (".db-wal", ".db-shm")}
+
+    head, before = here.ledger().head(), files()
+    words = ("robustness", "--snapshot", built.id, "--draws", "50", "--seed", "4", "--json")
+    said = json.loads(run(here, *words).stdout)
+    assert next(iter(said.items())) == (
+        "mark",
+        "internal analysis: not part of any snapshot, never to be released",
+    )
+    assert (said["draws"], said["seed"], said["figures"], said["uncertain"]) == (50, 4, 1, 1)
+    stars = {row["organisation"]: row for row in said["stars"]}
+    assert stars["bury"]["probabilities"] == {"3": 1.0}
+    assert set(stars["camden"]["probabilities"]) == {"2", "3"}  # 21 of 20 %, with an error of two points
+    assert stars["camden"]["same"] == stars["camden"]["probabilities"]["2"]
+    assert json.loads(run(here, *words).stdout) == said
+    assert json.loads(run(here, *words[:-2], "5", "--json").stdout)["stars"] != said["stars"]
+    assert "INTERNAL ANALYSIS" in run(here, *words[:-1]).stdout
+    assert (here.ledger().head(), files()) == (head, before)
+
+
+def test_robustness_refuses_what_it_cannot_draw(here: Settings, built: SnapshotRef, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="0 draws cannot be made"):
+        robustness_of(here, built.id, draws=0, seed=1)
+    with pytest.raises(NotFoundError, match="no such file"):
+        robustness_of(here, built.id, draws=1, seed=1, uncertainty=tmp_path / "none.toml")
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text("version = 1")
+    with pytest.raises(MethodError, match=r"wrong\.toml"):
+        robustness_of(here, built.id, draws=1, seed=1, uncertainty=wrong)
