@@ -135,11 +135,8 @@ def robustness(
         }
         for row in found["stars"]
     ]
-    print_table(
-        f"Stars, the least certain first: P(n) is the share of the draws that give n stars; intervals hold "
-        f"{found['percent']} % of them",
-        rows[:limit],
-    )
+    print(f"P(n): share of the draws that give n stars. Intervals hold {found['percent']} % of the draws.")
+    print_table("Stars, the least certain first", rows[:limit])
     if len(rows) > limit:
         print(f"{len(rows) - limit:,} more: --limit N, or --json")
 
