@@ -26,6 +26,7 @@ from ratings.errors import InputError, LedgerError
 from ratings.periods import period_bounds
 from ratings.reading import read_facts, read_figures
 from validations.check_result import WARNING, CheckResult
+from validations.parts import totals_equal_parts
 from validations.runner import Validation, refusal, validate_facts, validate_figures
 from validations.suites import payload, suite_sha256
 from warehouse.canonical import canonical_json
@@ -260,7 +261,7 @@ def _ingest_one(
                 rows, validation, ["source_row", "organisation", "organisation_code", "indicator"], totals
             ),
         )
-    checked = _checked(rows, validation, _CONTENT)
+    checked = _checked(rows, validation, _CONTENT, totals_equal_parts(validation.rows, kind.totals))
     del rows, validation  # hundreds of megabytes of text that nothing needs any more
     return _append_figures(ledger, log, base, kind, checked, scope)
 

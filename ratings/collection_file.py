@@ -11,14 +11,15 @@ import re
 import tomllib
 from collections.abc import Callable
 from dataclasses import fields
-from datetime import date
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
-from typing import Any
 
 from ratings.catalogue import ORGANISATION_KINDS, load_catalogue
+from ratings.collection_table import Table
 from ratings.collections import (
+    ADDED,
     CONF_STATUSES,
+    COUNTED,
     COVERAGES,
     EVENTS,
     EVIDENCE_SAYS,
@@ -38,6 +39,7 @@ from ratings.collections import (
     Pivot,
     Published,
     Ratio,
+    Total,
 )
 from ratings.errors import DefinitionError
 from ratings.periods import parse_rule
@@ -54,7 +56,7 @@ def read_collection(file: Traversable) -> Collection:
     """
     try:
         content = file.read_bytes().replace(b"\r\n", b"\n")
-        top = _Table(file.name, "", tomllib.loads(content.decode("utf-8")))
+        top = Table(file.name, "", tomllib.loads(content.decode("utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise DefinitionError(f"the file cannot be read: {error}", file=file.name) from None
     indicator, organisation = top.table("indicator"), top.table("organisation")
@@ -87,9 +89,11 @@ def read_collection(file: Traversable) -> Collection:
         period=_period_source(period) if period.present else None,
         published=_published(published) if published.present else None,
         markers=MappingProxyType(_markers(top.table("markers"))),
+        statuses=MappingProxyType(_statuses(top.table("statuses"))),
         ratio=Ratio(ratio.number("scale"), ratio.maybe("printed")) if ratio.present else None,
         pivot=_pivot(pivot) if pivot.present else None,
         measures=tuple(_measure(table) for table in top.tables("measures")),
+        totals=tuple(_total(table) for table in top.tables("totals")),
         judgements=tuple(
             JudgementColumn(t.text("column"), t.text("service"), t.text("aspect"))
             for t in top.tables("judgements")
@@ -103,7 +107,7 @@ def read_collection(file: Traversable) -> Collection:
     return result
 
 
-def _file_format(table: _Table) -> FileFormat:
+def _file_format(table: Table) -> FileFormat:
     return FileFormat(
         formats=table.texts("formats", FORMATS),
         encoding=table.text("encoding", "utf-8-sig"),
@@ -116,11 +120,11 @@ def _file_format(table: _Table) -> FileFormat:
     )
 
 
-def _columns(table: _Table) -> Columns:
+def _columns(table: Table) -> Columns:
     return Columns(**{field.name: table.maybe(field.name) for field in fields(Columns)})
 
 
-def _pattern(table: _Table, group: str) -> str | None:
+def _pattern(table: Table, group: str) -> str | None:
     """A regular expression with a group of this name, where one is given."""
     pattern = table.maybe("pattern")
     try:
@@ -131,7 +135,7 @@ def _pattern(table: _Table, group: str) -> str | None:
     return pattern
 
 
-def _published(table: _Table) -> Published:
+def _published(table: Table) -> Published:
     column, fixed, pattern = table.maybe("column"), table.day("fixed"), _pattern(table, "date")
     if (column is None) == (fixed is None):
         raise table.fault("column", "name a column or a fixed date, and not both")
@@ -140,13 +144,24 @@ def _published(table: _Table) -> Published:
     return Published(column, fixed, pattern)
 
 
-def _measure(table: _Table) -> Measure:
+def _measure(table: Table) -> Measure:
     return Measure(
         table.text("indicator"), table.text("value"), table.maybe("numerator"), table.maybe("denominator")
     )
 
 
-def _period_source(table: _Table) -> PeriodSource:
+def _total(table: Table) -> Total:
+    parts, total = table.texts("parts"), table.maybe("total")
+    if len(parts) < 2:
+        raise table.fault("parts", "name two parts at least")
+    for code in (*parts, *([total] if total else [])):
+        if code not in load_catalogue().indicators:
+            raise table.fault("total" if code == total else "parts", f"no indicator {code!r}")
+    numbers = table.choice("numbers", ADDED) if "numbers" in table.content else ADDED[0]
+    return Total(parts, total, numbers, table.amount("rounded_to"))
+
+
+def _period_source(table: Table) -> PeriodSource:
     pattern = _pattern(table, "period")
     source = table.choice("source", ("column", "file_name"))
     if (source == "file_name") != (pattern is not None):
@@ -164,7 +179,7 @@ def _period_source(table: _Table) -> PeriodSource:
     return PeriodSource(source, pattern, rule, label, before)
 
 
-def _markers(table: _Table) -> dict[str, Marker]:
+def _markers(table: Table) -> dict[str, Marker]:
     return {
         text: Marker(
             marker.choice("obs_status", OBS_STATUSES),
@@ -175,7 +190,12 @@ def _markers(table: _Table) -> dict[str, Marker]:
     }
 
 
-def _pivot(table: _Table) -> Pivot:
+def _statuses(table: Table) -> dict[str, str]:
+    """What the status column says, as SDMX observation statuses; these themselves where none is given."""
+    return {key: table.choice(key, OBS_STATUSES) for key in table.content} or {s: s for s in OBS_STATUSES}
+
+
+def _pivot(table: Table) -> Pivot:
     return Pivot(
         table.text("column"),
         table.texts("value"),
@@ -186,7 +206,7 @@ def _pivot(table: _Table) -> Pivot:
     )
 
 
-def _out_of_scope(table: _Table) -> OutOfScope:
+def _out_of_scope(table: Table) -> OutOfScope:
     if ("in" in table.content) == ("not_in" in table.content):
         raise table.fault("in", "say either `in` or `not_in`")
     negated = "not_in" in table.content
@@ -212,8 +232,15 @@ def _prove(collection: Collection, file: str) -> None:
     columns = collection.columns
     if (columns.organisation is None) == (collection.organisation_fixed is None):
         raise fault("columns.organisation", "name a column or [organisation] fixed, and not both")
+    if any(key not in OBS_STATUSES for key in collection.statuses) and columns.status is None:
+        raise fault("statuses", "there is no columns.status for them to stand in")
     if collection.organisation_otherwise and columns.organisation is None:
         raise fault("organisation.otherwise", "these are looked in where columns.organisation is blank")
+    if COUNTED in collection.required_columns():
+        raise fault(
+            "columns",
+            f"{COUNTED!r} is the name of the row's own number: use another, with this one as its alias",
+        )
     for column, others in collection.aliases.items():
         if column not in collection.required_columns():
             raise fault(f"aliases.{column}", "no column of this name is read")
@@ -273,113 +300,3 @@ def _prove_measures(collection: Collection, fault: Callable[[str, str], Definiti
             raise fault("measures.indicator", f"{code!r} stands there twice")
         if code not in load_catalogue().indicators:
             raise fault("measures.indicator", f"no indicator {code!r}")
-
-
-class _Table:
-    """A TOML table that knows where it stands and which of its keys were read."""
-
-    def __init__(self, file: str, path: str, content: Any) -> None:
-        self.file, self.path = file, path
-        if not isinstance(content, dict):
-            raise DefinitionError("this must be a table", file=file, column=path)
-        self.content: dict[str, Any] = content
-        self._read: set[str] = set()
-        self._parts: list[_Table] = []
-
-    @property
-    def present(self) -> bool:
-        return bool(self.content)
-
-    def fault(self, key: str, message: str) -> DefinitionError:
-        return DefinitionError(message, file=self.file, column=f"{self.path}.{key}" if self.path else key)
-
-    def maybe(self, key: str) -> str | None:
-        self._read.add(key)
-        value = self.content.get(key)
-        if value is not None and (not isinstance(value, str) or not value):
-            raise self.fault(key, "this must be a text with something in it")
-        return value
-
-    def text(self, key: str, default: str | None = None) -> str:
-        if key == "prefix" and self.content.get(key) == "":
-            self._read.add(key)
-            return ""
-        value = self.maybe(key)
-        if value is None and default is None:
-            raise self.fault(key, "this key is missing")
-        return value if value is not None else str(default)
-
-    def choice(self, key: str, among: tuple[str, ...]) -> str:
-        value = self.text(key)
-        if value not in among:
-            raise self.fault(key, f"{value!r} is not one of {', '.join(among)}")
-        return value
-
-    def texts(self, key: str, among: tuple[str, ...] | None = None) -> tuple[str, ...]:
-        self._read.add(key)
-        values = self.content.get(key, [])
-        if not isinstance(values, list) or not all(isinstance(value, str) for value in values):
-            raise self.fault(key, "this must be a list of texts")
-        for value in values:
-            if among is not None and value not in among:
-                raise self.fault(key, f"{value!r} is not one of {', '.join(among)}")
-        return tuple(values)
-
-    def mapping(self, key: str) -> dict[str, str]:
-        self._read.add(key)
-        values = self.content.get(key, {})
-        if not isinstance(values, dict) or not all(isinstance(value, str) for value in values.values()):
-            raise self.fault(key, "this must be a table of texts")
-        return values
-
-    def lists(self) -> dict[str, tuple[str, ...]]:
-        return {key: self.texts(key) for key in self.content}
-
-    def flag(self, key: str) -> bool:
-        self._read.add(key)
-        value = self.content.get(key, False)
-        if not isinstance(value, bool):
-            raise self.fault(key, "this must be true or false")
-        return value
-
-    def number(self, key: str, default: int | None = None) -> int:
-        self._read.add(key)
-        value = self.content.get(key, default)
-        if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-            raise self.fault(key, "this must be a whole number")
-        return value
-
-    def day(self, key: str) -> date | None:
-        self._read.add(key)
-        value = self.content.get(key)
-        if value is not None and type(value) is not date:
-            raise self.fault(key, "this must be a date such as 2001-03-31, without quotes")
-        return value
-
-    def table(self, key: str) -> _Table:
-        self._read.add(key)
-        return self._part(key, self.content.get(key, {}))
-
-    def named_tables(self) -> list[tuple[str, _Table]]:
-        self._read.update(self.content)
-        return [(key, self._part(key or '""', value)) for key, value in self.content.items()]
-
-    def tables(self, key: str) -> list[_Table]:
-        self._read.add(key)
-        values = self.content.get(key, [])
-        if not isinstance(values, list):
-            raise self.fault(key, "write each as a table in double brackets")
-        return [self._part(f"{key}[{number}]", value) for number, value in enumerate(values, 1)]
-
-    def _part(self, key: str, content: Any) -> _Table:
-        part = _Table(self.file, f"{self.path}.{key}" if self.path else key, content)
-        self._parts.append(part)
-        return part
-
-    def finish(self) -> None:
-        """Refuse keys that nobody read: a misspelt key must not be silently without effect."""
-        for key in self.content:
-            if key not in self._read:
-                raise self.fault(key, "no such key is known here")
-        for part in self._parts:
-            part.finish()

@@ -28,11 +28,14 @@ A collection file has these tables (every key is optional unless marked *):
     [published]      column (a date per row; a bare year or month means its last day) or fixed (all rows);
                      pattern (of the cell, with a group `date`)
     [markers.X]      obs_status*, conf_status, meaning*: what the text X in a value cell says
+    [statuses]       what the status column says = obs_status, where it is not that already; "" for blank
     [ratio]          scale*, printed: value = scale x numerator / denominator; the printed one is for checking
     [pivot]          column*, value, numerator, denominator, part, reason*: rows that belong together; a row
                      whose `column` says `value` (left out: anything else) is a figure, those that say
                      `numerator` or `denominator` hold these in the column `part` (left out: that of the
                      value) and are counted with the reason
+    [[totals]]       parts*, total, numbers value | numerator, rounded_to: indicators whose numbers add up to
+                     that of another, or without `total` to the denominator that they share
     [[judgements]]   column*, service*, aspect*: each filled cell of the column is one judgement
     [allowed]        a column of facts = the words that may stand in it; "" for blank
     [[out_of_scope]] column*, in or not_in*, reason*: rows that are counted but not read
@@ -54,9 +57,11 @@ from ratings.periods import month_of
 COVERAGES = ("full", "partial", "overlay")
 EVENTS = ("observation", "judgement", "published_rating", "evidence")
 EVIDENCE_SAYS = ("kind", "service", "finding", "says")
+COUNTED = "row"  # the column that a file's rows are numbered in when read
 MOST_ROWS = 5_000_000
 SCOPES = ("period", "organisation", "indicator")
 LABELS = ("period", "month")
+ADDED = ("value", "numerator")
 FORMATS = ("parquet", "csv", "csv.gz", "xlsx")
 # SDMX code lists CL_OBS_STATUS and CL_CONF_STATUS, as far as they are used here.
 OBS_STATUSES = ("A", "P", "E", "M", "L", "N", "O", "Q")
@@ -242,6 +247,24 @@ class Measure:
 
 
 @dataclass(frozen=True, slots=True)
+class Total:
+    """Indicators that add up, for each organisation and period.
+
+    Attributes:
+        parts: their codes.
+        total: the code of what they add up to; None where it is the denominator that they share.
+        numbers: which of their numbers add up: `value` or `numerator`.
+        rounded_to: where all of them are multiples of this, they may each be half of it off; None where
+            nothing is rounded.
+    """
+
+    parts: tuple[str, ...]
+    total: str | None
+    numbers: str
+    rounded_to: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class JudgementColumn:
     """A column whose filled cells are judgements on one service and aspect."""
 
@@ -295,9 +318,11 @@ class Collection:
     period: PeriodSource | None
     published: Published | None
     markers: Mapping[str, Marker]
+    statuses: Mapping[str, str]
     ratio: Ratio | None
     pivot: Pivot | None
     measures: tuple[Measure, ...]
+    totals: tuple[Total, ...]
     judgements: tuple[JudgementColumn, ...]
     allowed: Mapping[str, tuple[str, ...]]
     out_of_scope: tuple[OutOfScope, ...]

@@ -337,8 +337,11 @@ def _values(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
         )
     # The number minus zero is written as zero: both engines then return what they were given.
     plain = (pl.when(marked).then(None).otherwise(number) + 0.0).alias("value")
-    stated = pl.when(pl.col("status_printed") != "").then(pl.col("status_printed"))
-    said = [_part_fault(part, collection) for part in parts]
+    letter = pl.col("status_printed").cast(pl.String).fill_null("")
+    stated = letter.replace_strict(dict(collection.statuses), default=None, return_dtype=pl.String)
+    unknown = (letter != "") & stated.is_null()
+    wrong: Any = pl.when(unknown).then(pl.format("status {} is none that the collection knows", letter))
+    said = [pl.coalesce(wrong), *(_part_fault(part, collection) for part in parts)]
     if not computed:
         empty = pl.when(pl.col("marker") == "").then(pl.lit("the cell is empty"))
         neither = pl.format("{} is neither a number nor a known marker", pl.col("marker").str.slice(0, 40))
@@ -347,7 +350,7 @@ def _values(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
     return read.with_columns(
         plain,
         *(((expression + 0.0).alias(part)) for part, expression in parts.items()),
-        pl.coalesce("marker_status", stated, "period_status").alias("obs_status"),
+        pl.coalesce("marker_status", stated.cast(_WORD), "period_status").alias("obs_status"),
         pl.col("marker_conf").alias("conf_status"),
         fault.alias("value_fault"),
     ).drop(

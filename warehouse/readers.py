@@ -24,12 +24,12 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from ratings.collections import Collection, list_collections
+from ratings.collections import COUNTED, Collection, list_collections
 from ratings.errors import InputError
 from warehouse.file_limits import prove_column, prove_parquet, prove_text, too_many_rows
 from warehouse.workbooks import Sheet, join_names, read_sheet
 
-ROW = "row"
+ROW = COUNTED
 _EXACT = 2.0**53  # below it a floating-point number holds every whole number
 
 

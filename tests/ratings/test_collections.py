@@ -18,6 +18,8 @@ from ratings.collection_file import read_collection
 from ratings.collections import Columns, OutOfScope, Published, list_collections, load_collection
 from ratings.errors import DefinitionError, InputError, NotFoundError
 from ratings.periods import parse_period
+from ratings.reading import read_figures
+from warehouse.readers import read_rows
 
 DATA = Path(str(files("ratings"))) / "collections"
 
@@ -35,6 +37,8 @@ def test_all_collections_load_and_have_hashes_of_their_own() -> None:
         "judgements",
         "lait",
         "oflog",
+        "pss_ex1_activity",
+        "pss_ex1_unit_costs",
         "published_ratings",
         "published_totals",
         "simulated",
@@ -135,6 +139,7 @@ SOURCES = {
     "ascof": "adults/ascof_2020-21_open_data.csv.gz",
     "judgements": "facts/published_ratings.csv",
     "oflog": "adults/oflog_asc_data.csv",
+    "pss_ex1_unit_costs": "pss_ex1/pssex1_unit_costs_2007-08_to_2013-14.csv.gz",
     "published_ratings": "facts/published_ratings.csv",
     "published_totals": "facts/published_totals.csv",
 }
@@ -238,8 +243,24 @@ def test_every_key_of_a_collection_file_stands_in_the_page_that_explains_them() 
     root = Path(__file__).resolve().parents[2]
     source = (root / "ratings" / "collection_file.py").read_text("utf-8")
     page = (root / "docs" / "collections.md").read_text("utf-8")
-    asked = r"\.(?:text|maybe|choice|texts|flag|number|day|mapping|tables?)\(\s*\"(\w+)\""
+    asked = r"\.(?:text|maybe|choice|texts|flag|number|amount|day|mapping|tables?)\(\s*\"(\w+)\""
     keys = set(re.findall(asked, source)) | {field.name for field in fields(Columns)}
     assert {"formats", "markers", "judgements"} <= keys
     missing = sorted(key for key in keys if not re.search(rf"[`\[]{key}[`\].]", page))
     assert not missing
+
+
+def test_the_rows_of_every_year_of_the_activity_return_are_read(shared_data: Path) -> None:
+    collection = load_collection("pss_ex1_activity")
+    path = shared_data / "pss_ex1" / "pssex1_activity_2000-01_to_2004-05.csv.gz"
+    rows = read_rows(path, collection)
+    read = read_figures(rows, collection, load_catalogue(), path.name)
+    assert read.height == 66_985
+    understood = ["indicator", "organisation", "period", "value"]
+    assert read.select(pl.col(understood).null_count()).row(0) == (0, 0, 0, 0)
+    averaged = rows["is_avg_based"].str.to_lowercase().eq("y").sum()
+    assert (read["obs_status"].cast(pl.String) == "E").sum() == averaged > 600
+    labels = {
+        row["indicator"]: row["period_label"] for row in read.unique("indicator").cast(pl.String).to_dicts()
+    }
+    assert all(label in code for code, label in labels.items())  # a row number is one year's alone

@@ -18,6 +18,7 @@ from ratings.periods import (
     parse_period,
     parse_rule,
     period_bounds,
+    period_of_month,
     shift_period,
 )
 
@@ -183,3 +184,32 @@ def test_no_two_labels_of_one_measure_and_release_collapse_into_one_period(share
             assert seen.setdefault((measure, period), label) == label, (file.name, measure, period)
 
     assert unreadable == {"0"}
+
+
+@pytest.mark.parametrize(
+    ("label", "rule", "before", "canonical"),
+    [
+        ("May 2023", "quarter", 0, "2023-04-01/P3M"),
+        ("may-2023", "quarter", 2, "2022-10-01/P3M"),
+        ("Sep 2023", "quarter", 0, "2023-07-01/P3M"),
+        ("2024-01", "quarter", 1, "2023-10-01/P3M"),
+        ("March 2024", "financial_year", 0, "2023-04-01/P1Y"),
+        ("April 2024", "financial_year", 1, "2023-04-01/P1Y"),
+    ],
+)
+def test_a_month_names_the_period_it_lies_in_or_one_so_many_before(
+    label: str, rule: str, before: int, canonical: str
+) -> None:
+    assert period_of_month(label, rule, before).canonical == canonical
+
+
+@pytest.mark.parametrize(
+    ("label", "rule"),
+    [
+        ("Mai 2023", "quarter"), ("2023", "quarter"), ("13-2023", "quarter"), ("2023-13", "quarter"),
+        ("May 2023", "calendar_year/P3Y"), ("May 2023", "census_month:04"), ("May 0000", "quarter"),
+    ],
+)  # fmt: skip
+def test_a_month_that_is_none_or_lies_in_no_one_period_is_not_read(label: str, rule: str) -> None:
+    with pytest.raises(InputError):
+        period_of_month(label, rule)

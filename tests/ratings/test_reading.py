@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import polars as pl
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratings.catalogue import load_catalogue
-from ratings.collections import load_collection
+from ratings.collections import Collection, load_collection
 from ratings.errors import InputError
 from ratings.reading import read_figures
 
@@ -116,3 +117,75 @@ def test_a_computed_value_comes_from_its_counts() -> None:
     (figure,) = read_figures(rows, a1, CATALOGUE, "a1.csv").to_dicts()
     assert figure["value"] == 4500 / 275
     assert (figure["period"], figure["organisation"]) == ("2000-04-01/P1Y", "bolton")
+
+
+def read_as(collection: Collection, **cells: list[str | None]) -> list[dict]:
+    """Figures of a file with these columns, read by the rules of a collection."""
+    size = len(next(iter(cells.values())))
+    empty: list[str | None] = [None] * size
+    columns = {column: cells.get(column, empty) for column in collection.required_columns()}
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.String))
+    return read_figures(
+        frame.with_row_index("row", 2).cast({"row": pl.Int64}), collection, CATALOGUE, "file.csv"
+    ).to_dicts()
+
+
+@pytest.mark.parametrize(
+    ("mark", "cell", "value"),
+    [
+        (",", "1,234", 1234), (",", "-12,345,678.5", -12_345_678.5), (",", "999", 999), (",", "1,23", None),
+        (",", "1234,567", None), (",", ",123", None), (" ", "1 234", 1234), (".", "1.234", 1234),
+        (None, "1,234", None),
+    ],
+)  # fmt: skip
+def test_thousands_are_read_where_declared_and_grouped_by_three(
+    mark: str | None, cell: str, value: float | None
+) -> None:
+    collection = replace(LAIT, file=replace(LAIT.file, thousands=mark))
+    (row,) = read_as(collection, **{"Values": [cell]})
+    assert row["value"] == value
+    assert (row["value_fault"] is None) == (value is not None)
+
+
+def test_a_status_is_taken_by_what_the_collection_says_it_means_and_no_other() -> None:
+    simulated = load_collection("simulated")
+    statuses = [
+        (row["obs_status"], row["value_fault"])
+        for row in read_as(simulated, value=["1"] * 3, status=["P", "", "rumour"])
+    ]
+    assert statuses[0] == ("P", None)
+    assert statuses[1][1] is None
+    assert statuses[2][1] == "status rumour is none that the collection knows"
+    activity = load_collection("pss_ex1_activity")
+    rows = read_as(activity, value=["1"] * 4, period=["2000-01"] * 4, is_avg_based=["Y", "y", "0", "P"])
+    assert [row["obs_status"] for row in rows[:3]] == ["E", "E", "A"]
+    assert rows[3]["value_fault"] == "status P is none that the collection knows"
+
+
+def test_the_first_column_that_is_not_blank_says_whom_a_row_is_about() -> None:
+    cla = load_collection("dfe_cla")
+    rows = read_as(
+        cla,
+        new_la_code=["E09000007", None, " "],
+        region_code=["E12000007", "E12000007", ""],
+        country_code=["E92000001"] * 3,
+    )
+    assert [row["organisation"] for row in rows] == ["camden", "london", "england"]
+
+
+def test_a_column_for_each_indicator_gives_a_figure_for_each_in_every_row() -> None:
+    aged_care = load_collection("aged_care_au")
+    rows = read_as(
+        aged_care,
+        facility_id=["A | NSW", "B | NSW"],
+        reporting_period=["May 2023", "Mai 2023"],
+        compliance_rating=["5.0", "x"],
+    )
+    assert [(row["source_row"], row["indicator"]) for row in rows[:4]] == [
+        (2, f"AGEDCARE:{part}")
+        for part in ("residents_experience", "compliance", "staffing", "quality_measures")
+    ]
+    assert [row["value"] for row in rows[:4]] == [None, 5, None, None]
+    assert {row["period"] for row in rows[:4]} == {"2022-10-01/P3M"}
+    assert {row["period"] for row in rows[4:]} == {None}
+    assert rows[5]["value_fault"] == "x is neither a number nor a known marker"
