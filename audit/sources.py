@@ -58,7 +58,7 @@ class Sources:
             {"column": column, "means": means, "text": None} for column, means in _columns(event, collection)
         ]
         source: dict[str, Any] = {
-            "batch": _batch(batch),
+            "batch": batch_facts(batch),
             "file": None,
             "sheet": _sheet(batch, collection),
             "row": event["source_row"],
@@ -169,7 +169,8 @@ def _sheet(batch: Batch, collection: Collection | None) -> str | None:
     return collection.file.sheet if workbook and collection else None
 
 
-def _batch(batch: Batch) -> dict[str, Any]:
+def batch_facts(batch: Batch) -> dict[str, Any]:
+    """Who recorded a batch and when, and when its file was out, as plain values."""
     return {
         "id": batch.id,
         "recorded_at": iso(batch.recorded_at),

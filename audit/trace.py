@@ -6,18 +6,17 @@ Not here: from an event to its cell (sources.py), the sentences for people (trac
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from audit.evidence import evidence_of
 from audit.explanation import explanation
+from audit.figures import figure, figures_of_log, said_of
 from audit.sources import Sources
 from audit.trace_lines import lines
 from ratings.catalogue import Catalogue, Indicator, Organisation, load_catalogue
 from ratings.errors import NotFoundError, SnapshotError
-from ratings.periods import describe_period, period_bounds
 from warehouse.event_log import Ledger, now
 from warehouse.landing import Landing
 from warehouse.named_in_log import with_named
@@ -27,7 +26,7 @@ from warehouse.snapshots import SnapshotRef, latest, snapshot, snapshot_ids
 __all__ = ["choose", "lines", "trace"]
 
 Trace = dict[str, Any]
-_FIGURE_EVENTS = ("observation", "withdrawal")
+_CHECKPOINT = "checkpoint"
 
 
 def trace(
@@ -88,7 +87,7 @@ def trace(
         "evidence": [],
     }
     if found is None:
-        result["figures"] = _from_log(sources, catalogue, body, measure)
+        result["figures"] = figures_of_log(sources, catalogue, body, measure)
         result["evidence"] = _evidence(sources, body, measure)
         if not result["figures"] and not result["evidence"]:
             raise NotFoundError(
@@ -127,6 +126,8 @@ def _from_snapshot(
             decides.setdefault(code, []).append(judgement["part"])
     grades = {row["indicator"]: _quality(row) for row in found.table("quality").to_dicts()}
     manifest = found.manifest
+    until = max(now(), microseconds(manifest["as_published"]))
+    said = said_of(sources, [row["indicator"] for row in bands], body.id, until=until)
     return {
         "snapshot": {
             "id": found.id,
@@ -138,6 +139,7 @@ def _from_snapshot(
             "code_version": manifest["code_version"],
             "digest": manifest["digest"],
             "manifest_sha256": found.manifest_sha256,
+            "checkpoint": _checkpoint(found),
         },
         "star": _plain(stars[0]) if stars else None,
         "decision": _decision(sources, stars[0]) if stars else None,
@@ -150,18 +152,35 @@ def _from_snapshot(
         **(explanation(found, body.id) if stars else {}),
         "judgements": judgements,
         "figures": [
-            _figure(
+            figure(
                 sources,
                 catalogue,
                 row,
                 decides.get(row["indicator"], []),
-                until=max(now(), microseconds(manifest["as_published"])),
+                said,
                 whole=measure is not None,
             )
             | {"quality": grades.get(row["indicator"])}
             for row in bands
         ],
         "evidence": _evidence(sources, body, measure, microseconds(manifest["as_published"])),
+    }
+
+
+def _checkpoint(found: SnapshotRef) -> dict[str, Any] | None:
+    """What the checkpoint beside a snapshot says of the log; None where it has none. Nothing is verified."""
+    note = found.path / _CHECKPOINT
+    if not note.is_file():
+        return None
+    # Imported here: most traces are of one star, and cryptography takes a while to load.
+    from audit.proofs import parse_checkpoint
+
+    said = parse_checkpoint(note.read_text(encoding="utf-8"))
+    return {
+        "origin": said.origin,
+        "size": said.size,
+        "position": said.position,
+        "root": said.root.hex(),
     }
 
 
@@ -230,150 +249,6 @@ def _quality(row: dict[str, Any]) -> dict[str, Any] | None:
     return {"grade": row["grade"], "reasons": row["reasons"].split("\n")}
 
 
-def _figure(
-    sources: Sources,
-    catalogue: Catalogue,
-    row: dict[str, Any],
-    decides: list[str],
-    *,
-    until: int,
-    whole: bool,
-) -> dict[str, Any]:
-    """A figure that a snapshot holds: band, event, source; with `whole`, every version read back."""
-    code, period = row["indicator"], row["period"]
-    event = sources.ledger.event(row["position"]) if row["position"] is not None else None
-    told = whole or row["key"]
-    return {
-        **_about(catalogue, code),
-        "key": row["key"],
-        "decides": decides,
-        "period": period,
-        "period_words": describe_period(period) if period else None,
-        "period_end": period_bounds(period)[1].isoformat() if period else None,
-        "value": row["value"],
-        "band": row["band"],
-        "band_label": row["band_label"],
-        "band_reason": row["band_reason"],
-        "previous_period": row["previous_period"],
-        "previous_band": row["previous_band"],
-        "movement": row["movement"],
-        "age_days": row["age_days"],
-        "freshness": row["freshness"],
-        "event": row["position"],
-        "source": sources.of(event, read=told) if event else None,
-        "history": _history(
-            sources, code, row["organisation"], period, row["position"], until=until, read=whole
-        )
-        if told and period
-        else None,
-    }
-
-
-def _from_log(
-    sources: Sources, catalogue: Catalogue, body: Organisation, measure: Indicator | None
-) -> list[dict[str, Any]]:
-    """What the log knows now, without a rating: per indicator the figure of its latest period.
-
-    Of one indicator asked for: the figure of every period, the latest first.
-    """
-    figures = []
-    for code in [measure.code] if measure else list(catalogue.indicators):
-        events = _said(sources, code, body.id, until=now())
-        periods = sorted({e["period"] for e in events}, reverse=True)
-        for number, period in enumerate(periods if measure else periods[:1]):
-            versions = _standing(sources, [e for e in events if e["period"] == period])
-            last = versions[-1] if versions and versions[-1]["type"] == "observation" else None
-            history = _history(
-                sources,
-                code,
-                body.id,
-                period,
-                last["position"] if last else None,
-                until=now(),
-                read=bool(measure and not number),
-            )
-            figures.append(
-                {
-                    **_about(catalogue, code),
-                    "key": False,
-                    "decides": [],
-                    "period": period,
-                    "period_words": describe_period(period),
-                    "period_end": period_bounds(period)[1].isoformat(),
-                    "value": last["value"] if last else None,
-                    "event": last["position"] if last else None,
-                    "source": sources.of(last, read=bool(measure)) if last else None,
-                    "history": history if measure else None,
-                    "quality": None,
-                }
-            )
-    return figures
-
-
-def _said(
-    sources: Sources, indicator: str, organisation: str, period: str | None = None, *, until: int
-) -> list[dict[str, Any]]:
-    """What was said of a figure, or all periods of it, and is out by a time: no embargo is broken here."""
-    return [
-        event
-        for event in sources.ledger.history(indicator, organisation, period)
-        if event["type"] in _FIGURE_EVENTS and event["published_at"] <= until
-    ]
-
-
-def _history(
-    sources: Sources,
-    indicator: str,
-    organisation: str,
-    period: str,
-    used: int | None,
-    *,
-    until: int,
-    read: bool,
-) -> list[dict[str, Any]]:
-    """Every version of a figure, in order of publication: what was said, when it was out, when it was known.
-
-    A withdrawal has no cell to read back.
-    """
-    events = _said(sources, indicator, organisation, period, until=until)
-    return [
-        {
-            "event": event["position"],
-            "type": event["type"],
-            "used": event["position"] == used,
-            "value": event["value"],
-            "numerator": event["numerator"],
-            "denominator": event["denominator"],
-            "obs_status": event["obs_status"],
-            "conf_status": event["conf_status"],
-            "period_label": event["period_label"],
-            "reason": event["reason"],
-            "published_at": iso(event["published_at"]),
-            "recorded_at": iso(sources.batch(event["batch"]).recorded_at),
-            "stated_by": event["stated_by"] or event["batch"],
-            "voided_by": _voided_by(sources, event),
-            "source": sources.of(event, read=read and event["type"] == "observation"),
-        }
-        for event in _by_publication(events)
-    ]
-
-
-def _standing(sources: Sources, events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [event for event in _by_publication(events) if _voided_by(sources, event) is None]
-
-
-def _by_publication(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return sorted(events, key=lambda e: (e["published_at"], e["position"]))
-
-
-def _voided_by(sources: Sources, event: dict[str, Any]) -> int | None:
-    """The batch that took back the vintage this event speaks for, or the batch it stands in."""
-    return (
-        sources.batch(event["stated_by"] or event["batch"]).voided_by
-        or sources.batch(event["batch"]).voided_by
-    )
-
-
 def _published(sources: Sources, body: Organisation, round: str | None) -> dict[str, Any] | None:
     """The rating that was published for this round, if it is known."""
     if round is None:
@@ -394,11 +269,6 @@ def _fact(sources: Sources, event: dict[str, Any]) -> dict[str, Any]:
         "says": event["payload"],
         "source": sources.of(event),
     }
-
-
-def _about(catalogue: Catalogue, code: str) -> dict[str, Any]:
-    found = catalogue.indicator(code)
-    return {"indicator": code, "title": found.title, "service": found.service, "unit": found.unit}
 
 
 def _organisation(catalogue: Catalogue, body: Organisation) -> dict[str, Any]:

@@ -25,10 +25,10 @@ def lines(trace: dict[str, Any]) -> list[Line]:
         *_judgements(trace, told),
         *_figures(trace, told),
     ]
-    return [(depth, _visible(sentence)) for depth, sentence in found]
+    return [(depth, visible(sentence)) for depth, sentence in found]
 
 
-def _visible(sentence: str) -> str:
+def visible(sentence: str) -> str:
     """A sentence without control characters: the sources' names write no lines of their own."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in sentence)
 
@@ -55,34 +55,45 @@ def _head(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
         f"snapshot {found['id']}: as published by {found['as_published']}, as recorded up to position "
         f"{found['as_recorded']}",
     )
+    if checkpoint := found["checkpoint"]:
+        yield (
+            1,
+            f"checkpoint beside it: log {checkpoint['origin']}, {checkpoint['size']} batches up to "
+            f"position {checkpoint['position']}, root {checkpoint['root']}",
+        )
     if star is None:
         return
     yield 1, f"rule: {star['rule']}"
     if decision := trace["decision"]:
-        yield 1, f"computed: {_stars(star['computed_star'])}; {_decided(decision)}"
-        yield from _source(2, decision["event"], decision["source"], told)
+        yield 1, f"computed: {_stars(star['computed_star'])}; {decided(decision)}"
+        yield from source_lines(2, decision["event"], decision["source"], told)
     if star["oldest_deciding_age_days"] is not None:
         yield (
             1,
-            f"rests on {_count(star['inputs'], 'figure')}: the oldest, {star['oldest_deciding_indicator']}, "
+            f"rests on {counted(star['inputs'], 'figure')}: the oldest, {star['oldest_deciding_indicator']}, "
             f"is {star['oldest_deciding_age_days']} days old; {star['out_of_date_inputs']} out of date, "
             f"{star['missing_inputs']} missing",
         )
-    yield from _why(trace)
-    yield from _could_change(trace)
+    yield from why(trace)
     if published := trace["published"]:
         stars = published["says"].get("stars")
         same = star["star"] is not None and stars == str(star["star"])
         yield 1, f"published then: {stars} stars{' (the same)' if same else ''}"
-        yield from _source(2, published["event"], published["source"], told)
+        yield from source_lines(2, published["event"], published["source"], told)
 
 
-def _why(trace: dict[str, Any]) -> Iterator[Line]:
+def why(trace: dict[str, Any]) -> Iterator[Line]:
+    """What bound a star, what would change it, and whether fresh data could; from depth 1 on."""
+    yield from _bound(trace)
+    yield from _could_change(trace)
+
+
+def _bound(trace: dict[str, Any]) -> Iterator[Line]:
     """The caps that applied, how little would give another star, and which inputs the star hangs on."""
     for cap in trace["caps"]:
         figures = ""
         if cap["value"] is not None:
-            figures = f" ({_number(cap['value'])} against its threshold of {_number(cap['threshold'])})"
+            figures = f" ({number_of(cap['value'])} against its threshold of {number_of(cap['threshold'])})"
         yield 1, f"cap: {cap['part']} from {cap['from']!r} to {cap['to']!r} by {cap['by']}{figures}"
     star = trace["star"]
     if star["computed_star"] is None or "star_without_red" not in star:
@@ -105,20 +116,20 @@ def _why(trace: dict[str, Any]) -> Iterator[Line]:
     if star["red_inputs"]:
         without = star["star_without_red"]
         says = "the same" if without == star["computed_star"] else _stars(without)
-        yield 1, f"{_count(star['red_inputs'], 'figure')} of indicators graded red; without them: {says}"
+        yield 1, f"{counted(star['red_inputs'], 'figure')} of indicators graded red; without them: {says}"
 
 
 def _stars(star: int | None) -> str:
-    return "no star" if star is None else _count(star, "star")
+    return "no star" if star is None else counted(star, "star")
 
 
 def _evidence(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
     for item in trace["evidence"]:
         says = item["says"]
         about = [_SERVICES.get(says.get("service", ""), ""), item["indicator"], says.get("finding")]
-        of = ", ".join([f"{says['kind']} of {_day(item['published_at'])}", *filter(None, about)])
+        of = ", ".join([f"{says['kind']} of {day_of(item['published_at'])}", *filter(None, about)])
         yield 1, f"{of}: {says['says']}"
-        yield from _source(2, item["event"], item["source"], told)
+        yield from source_lines(2, item["event"], item["source"], told)
 
 
 def _could_change(trace: dict[str, Any]) -> Iterator[Line]:
@@ -143,39 +154,43 @@ def _could_change(trace: dict[str, Any]) -> Iterator[Line]:
         yield 2, f"{len(alone) - _FLIPS} more alone: freshness.parquet, column other_stars"
 
 
-def _decided(decision: dict[str, Any]) -> str:
+def decided(decision: dict[str, Any]) -> str:
     """Who decided what, until when, and why."""
     says = decision["says"]
     becomes = f" to {says['becomes']}" if says["becomes"] is not None else ""
-    until = f" until {_day(says['expires_at'])}" if says["expires_at"] else ""
+    until = f" until {day_of(says['expires_at'])}" if says["expires_at"] else ""
     document = f", see {says['document']}" if says["document"] else ""
     return (
         f"decided: {says['outcome'].replace('_', ' ')}{becomes} by {says['authority']}, "
-        f"from {_day(decision['published_at'])}{until} ({decision['reason']}{document})"
+        f"from {day_of(decision['published_at'])}{until} ({decision['reason']}{document})"
     )
+
+
+def part_title(judgement: dict[str, Any]) -> str:
+    """What a part of a rating is called in sentences."""
+    service = _SERVICES.get(judgement["service"], judgement["service"])
+    aspect = _ASPECTS.get(judgement["aspect"], judgement["aspect"].replace("_", " "))
+    return f"{service}, {aspect}" if service else aspect
 
 
 def _judgements(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
     for judgement in trace["judgements"]:
-        service = _SERVICES.get(judgement["service"], judgement["service"])
-        aspect = _ASPECTS.get(judgement["aspect"], judgement["aspect"].replace("_", " "))
-        part = f"{service}, {aspect}" if service else aspect
-        yield 1, f"{part}: {judgement['judgement'] or 'no judgement'}"
+        yield 1, f"{part_title(judgement)}: {judgement['judgement'] or 'no judgement'}"
         yield 2, f"rule: {judgement['rule']}"
         if cap := judgement["cap"]:
-            figure = "" if cap["value"] is None else f" is {_number(cap['value'])}"
-            figure += "" if cap["threshold"] is None else f", threshold {_number(cap['threshold'])}"
+            figure = "" if cap["value"] is None else f" is {number_of(cap['value'])}"
+            figure += "" if cap["threshold"] is None else f", threshold {number_of(cap['threshold'])}"
             yield 2, f"capped from {judgement['computed_judgement']}: {cap['indicator']}{figure}"
         if decision := judgement["decision"]:
-            yield 2, f"without the decision: {judgement['undecided_judgement']}; {_decided(decision)}"
-            yield from _source(3, decision["event"], decision["source"], told)
+            yield 2, f"without the decision: {judgement['undecided_judgement']}; {decided(decision)}"
+            yield from source_lines(3, decision["event"], decision["source"], told)
         if judgement["thresholds_met"]:
             yield 2, f"key thresholds that did not bind: {', '.join(judgement['thresholds_met'])}"
         if event := judgement["event"]:
-            yield 2, f"recorded: {event['says']['judgement']!r}, published {_day(event['published_at'])}"
-            yield from _source(3, event["event"], event["source"], told)
+            yield 2, f"recorded: {event['says']['judgement']!r}, published {day_of(event['published_at'])}"
+            yield from source_lines(3, event["event"], event["source"], told)
         elif judgement["inputs"] is not None:
-            yield 2, f"from {_count(judgement['inputs'], 'band')}, {judgement['missing']} missing"
+            yield 2, f"from {counted(judgement['inputs'], 'band')}, {judgement['missing']} missing"
 
 
 def _figures(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
@@ -183,7 +198,7 @@ def _figures(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
         if figure["value"] is None and figure["event"] is None and not figure["history"]:
             yield 1, f"{figure['indicator']} {figure['title']}: no figure"
             continue
-        value = "missing" if figure["value"] is None else f"{_number(figure['value'])} {figure['unit']}"
+        value = "missing" if figure["value"] is None else f"{number_of(figure['value'])} {figure['unit']}"
         band = f", {figure['band_label']}" if figure.get("band_label") else ""
         key = " (key indicator)" if figure["key"] else ""
         yield 1, f"{figure['indicator']} {figure['title']}{key}, {figure['period_words']}: {value}{band}"
@@ -202,9 +217,17 @@ def _figures(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
         if figure["decides"]:
             yield 2, f"counts for {', '.join(figure['decides'])}"
         if figure["source"]:
-            yield from _source(2, figure["event"], figure["source"], told)
-        for version in figure["history"] or []:
-            yield from _version(2, version)
+            yield from source_lines(2, figure["event"], figure["source"], told)
+        if figure["history"] is not None:
+            for version in figure["history"]:
+                yield from _version(2, version)
+        elif any(figure["revisions"].values()):
+            revisions = figure["revisions"]
+            yield (
+                2,
+                f"versions: {revisions['before']} before this one, {revisions['after']} after it; "
+                f"--indicator {figure['indicator']} shows them",
+            )
 
 
 def _version(depth: int, version: dict[str, Any]) -> Iterator[Line]:
@@ -213,29 +236,29 @@ def _version(depth: int, version: dict[str, Any]) -> Iterator[Line]:
         if version["type"] == "withdrawal"
         else "missing"
         if version["value"] is None
-        else _number(version["value"])
+        else number_of(version["value"])
     )
     marks = [version["obs_status"] or ""] if version["type"] == "observation" else []
     marks += ["used here"] if version["used"] else []
     marks += [f"voided by batch {version['voided_by']}"] if version["voided_by"] else []
     yield (
         depth,
-        f"version: {said} [{', '.join(m for m in marks if m)}] published {_day(version['published_at'])}, "
-        f"recorded {_day(version['recorded_at'])}, event {version['event']}",
+        f"version: {said} [{', '.join(m for m in marks if m)}] published {day_of(version['published_at'])}, "
+        f"recorded {day_of(version['recorded_at'])}, event {version['event']}",
     )
 
 
-def _source(depth: int, event: int, source: dict[str, Any], told: set[str]) -> Iterator[Line]:
+def source_lines(depth: int, event: int, source: dict[str, Any], told: set[str]) -> Iterator[Line]:
     """Batch, file and cells of an event; publisher, licence and whole hash only where the file is new."""
     batch, file = source["batch"], source["file"]
-    recorded = f"recorded {_day(batch['recorded_at'])} by {batch['actor']}"
+    recorded = f"recorded {day_of(batch['recorded_at'])} by {batch['actor']}"
     if file is None:
         yield depth, f"event {event} of batch {batch['id']}: entered by hand, {recorded}"
         return
     yield (
         depth,
-        f"event {event} of batch {batch['id']}: file published {_day(batch['published_at'])} "
-        f"({batch['published_basis']}), {recorded}",
+        f"event {event} of batch {batch['id']}: file published {day_of(batch['published_at'])} "
+        f"({batch['published_basis']}), received {day_of(batch['received_at'])}, {recorded}",
     )
     origin = f" from {file['publisher']} ({file['licence']})"
     known = file["sha256"] in told
@@ -255,13 +278,16 @@ def _source(depth: int, event: int, source: dict[str, Any], told: set[str]) -> I
         yield depth, f"!!! NOT PROVEN: the cell could not be read back: {source['problem']}"
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """`1 star`, `2 stars`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def _number(value: float) -> str:
+def number_of(value: float) -> str:
+    """A number in as many digits as it has, ten at most."""
     return f"{value:.10g}"
 
 
-def _day(time: str | None) -> str:
+def day_of(time: str | None) -> str:
+    """A time, as a day where it is the beginning of one."""
     return "at an unknown time" if time is None else time.removesuffix("T00:00:00Z")

@@ -26,6 +26,7 @@ from pipelines.cli import (
     questions,
     ratings,
     snapshots,
+    trace,
     validate,
 )
 from ratings.errors import StarledgerError
@@ -38,7 +39,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
 )
-for module in (demo, ingest, validate, ratings, figures, decisions, quality, influence, questions, calendar):
+for module in (
+    demo, ingest, validate, ratings, figures, trace, decisions, quality, influence, questions, calendar
+):  # fmt: skip
     module.register(app)
 for name, group in (
     ("quarantine", ingest.quarantine),

@@ -1,8 +1,7 @@
-"""Commands that show figures: observations, freshness, trace.
+"""Commands that show figures: observations, freshness.
 
 Here: their arguments and what they print.
-Not here: what was known when (warehouse/observations.py), what is out of date (ratings/freshness.py), how a
-    star is taken apart (audit/trace.py).
+Not here: what was known when (warehouse/observations.py), what is out of date (ratings/freshness.py).
 """
 
 from __future__ import annotations
@@ -30,7 +29,6 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this file."""
     app.command()(observations)
     app.command()(freshness)
-    app.command()(trace)
 
 
 def observations(
@@ -109,31 +107,3 @@ def freshness(
     )
     if len(rows) > limit:
         print(f"{len(rows) - limit:,} more; see them with --limit {len(rows)} or --json")
-
-
-def trace(
-    organisation: Annotated[str, typer.Argument(help="Its id, name, or a code of any scheme.")],
-    indicator: Annotated[str | None, typer.Option(metavar="I", help="Only this indicator.")] = None,
-    snapshot: Annotated[
-        str | None,
-        typer.Option(
-            metavar="ID",
-            help="In which snapshot. Default: the released one, else the newest that fits, else the ledger.",
-        ),
-    ] = None,
-    warehouse: Warehouse = None,
-    database_url: DatabaseUrl = None,
-    actor: Actor = None,
-    as_json: Json = False,
-) -> None:
-    """From a star to the cells it rests on: rule, judgements, bands, figures, events, files, rows."""
-    from audit.trace import lines
-    from audit.trace import trace as run
-
-    settings = open_settings(warehouse, database_url, actor)
-    found = run(settings.ledger(), settings.landing, settings.snapshots, organisation, indicator, snapshot)
-    if as_json:
-        print_json(found)
-        return
-    for depth, sentence in lines(found):
-        print("  " * depth + sentence)

@@ -118,6 +118,24 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence
     console.print(table)
 
 
+def print_tree(lines: Sequence[tuple[int, str]]) -> None:
+    """Print (depth, sentence) pairs, one head first: with guides where a person watches, else indented."""
+    if not sys.stdout.isatty():
+        for depth, sentence in lines:
+            print("  " * depth + sentence)
+        return
+    from rich.console import Console
+    from rich.text import Text
+    from rich.tree import Tree
+
+    (_, head), *rest = lines
+    branches = [Tree(Text(head, style="bold"), guide_style="dim")]
+    for depth, sentence in rest:
+        del branches[depth:]
+        branches.append(branches[-1].add(Text(sentence)))
+    Console().print(branches[0])
+
+
 def _cell(value: Any) -> str:
     if value is None:
         return ""
