@@ -200,7 +200,13 @@ def _steps(before: Side, after: Side) -> Iterator[tuple[str, Side, Mapping[str, 
         )
         side = moved
         yield "reorganisation", side, dict.fromkeys(sorted(gone | come), 1)
-    causes = _by_cause(side.figures, after.figures)
+    # Figures that only one of two methods looks at came or went with the method.
+    shared = [
+        code
+        for code, indicator in {**before.catalogue.indicators, **after.catalogue.indicators}.items()
+        if before.method.in_scope(indicator) and after.method.in_scope(indicator)
+    ]
+    causes = _by_cause(side.figures, after.figures).filter(pl.col("indicator").is_in(shared))
     for cause in ("definition", "withdrawal", "revision", "fresh_data"):
         keys = causes.filter(pl.col("cause") == cause).select(_KEY)
         if keys.height:

@@ -1,22 +1,20 @@
 """Compare: the inputs of two snapshots read back from the log, and the difference between their outcomes.
 
-Here: finding the method that a snapshot was built with, its inputs, and the comparison as plain values.
-Not here: the split by cause (audit/diff.py).
+Here: the inputs of a snapshot read back, and the comparison as plain values.
+Not here: the split by cause (audit/diff.py), finding a version of a method (method_versions.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 from audit.diff import CAUSES, Difference, Side, difference
 from pipelines.inputs import Inputs, read_inputs
+from pipelines.method_versions import built_with
 from pipelines.settings import Settings
 from ratings.catalogue import Organisation, load_catalogue
-from ratings.errors import MethodError, NotFoundError, SnapshotError
-from ratings.methods import Method, load_method
+from ratings.errors import SnapshotError
 from warehouse.event_log import Ledger
 from warehouse.snapshot_manifest import microseconds
 from warehouse.snapshots import SnapshotRef, snapshot
@@ -124,29 +122,4 @@ def inputs_of(ledger: Ledger, found: SnapshotRef) -> Inputs:
         as_recorded=said["as_recorded"],
         simulated=said["simulated"],
         round=said["method"]["round"],
-    )
-
-
-def built_with(ledger: Ledger, identifier: str, sha256: str) -> Method:
-    """The very method that a snapshot was built with: the one installed, else the one that the log adopted.
-
-    Raises:
-        MethodError: it is neither.
-    """
-    try:
-        installed = load_method(identifier)
-    except NotFoundError:
-        installed = None
-    if installed is not None and installed.sha256 == sha256:
-        return installed
-    for event in ledger.events("definition"):
-        said = event["payload"]
-        if (said["kind"], said.get("sha256")) == ("method", sha256):
-            with TemporaryDirectory(prefix="starledger-method-") as directory:
-                for name, text in said["content"].items():
-                    (Path(directory) / Path(name).name).write_text(text, encoding="utf-8")
-                return load_method(Path(directory) / f"{identifier}.toml")
-    raise MethodError(
-        f"the version of {identifier} that the snapshot was built with is neither installed nor in the log",
-        hint="install the version of starledger that `starledger snapshots show` prints",
     )

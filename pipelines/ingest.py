@@ -16,7 +16,7 @@ import polars as pl
 
 from pipelines.against_known import against_known, published_totals
 from pipelines.definitions import adopt_collection, signed
-from pipelines.ingest_report import DRY_RUN, INGESTED, KNOWN, REFUSED, IngestReport, conservation
+from pipelines.ingest_report import DRY_RUN, INGESTED, KNOWN, REFUSED, IngestReport, conservation, failed
 from pipelines.releases import ANNOUNCED, OBSERVED, STATED, Release, find_releases, parse_time
 from pipelines.settings import Settings
 from pipelines.void import RETRIES
@@ -32,6 +32,7 @@ from validations.suites import payload, suite_sha256
 from warehouse.canonical import canonical_json
 from warehouse.event_log import (
     DEMONSTRATION,
+    EVENT_SCHEMA,
     FULL,
     OVERLAY,
     PRODUCTION,
@@ -55,6 +56,8 @@ _CONTENT = [
 ]  # fmt: skip
 
 Progress = Callable[[str], None]
+Keep = Callable[[pl.DataFrame], None]
+"""Is given the events that a file of figures would append."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +149,59 @@ def ingest(
     return reports
 
 
+def proposed(
+    settings: Settings,
+    path: Path,
+    collection: str,
+    *,
+    published_at: int,
+    scope: dict[str, Any] | None = None,
+) -> tuple[IngestReport, pl.DataFrame]:
+    """What a file of figures would add to the log. Nothing is written.
+
+    Args:
+        settings: where the log is.
+        path: the file.
+        collection: what kind of file it is.
+        published_at: as if it had been published then, microseconds UTC.
+        scope: what it replaces; default: as the collection says.
+
+    Returns:
+        The report of a dry run, and the events in the form of a timeline (observations.timeline), placed
+        after everything that the log holds.
+
+    Raises:
+        InputError: the file is missing, is not one of figures, or would be refused.
+        LedgerError: there is no ledger.
+    """
+    kind = load_collection(collection)
+    if kind.event != "observation":
+        raise InputError(
+            f"a file of collection {kind.id} holds no figures",
+            file=path.name,
+            hint="only figures can be tried out before they are accepted",
+        )
+    ledger = settings.ledger()
+    [release] = find_releases([path], published_at=published_at, releases=None, dated=False)
+    kept: list[pl.DataFrame] = []
+    report = _ingest_one(
+        settings, ledger, kind, release, _resolved(scope) if scope else None, None, None, None,
+        dry_run=True, keep=kept.append,
+    )  # fmt: skip
+    if error := failed([report]):
+        raise error
+    events = kept[0] if kept else pl.DataFrame(schema=EVENT_SCHEMA).select(EVENT_COLUMNS)
+    head, batches = ledger.head().position, ledger.batches()
+    next_batch = batches[-1].id + 1 if batches else 1
+    placed = events.with_row_index("place", offset=1).with_columns(
+        position=head + pl.col("place").cast(pl.Int64),
+        batch=pl.lit(next_batch, pl.Int64),
+        stated_by=pl.col("stated_by").fill_null(next_batch),
+        source_batch=pl.col("source_batch").fill_null(next_batch),
+    )
+    return report, placed.select(NO_EVENTS.columns).cast(NO_EVENTS.schema)
+
+
 def _not_in_the_future(
     found: Sequence[Release], observed_at: int | None, kind: Collection, *, announced: bool
 ) -> None:
@@ -214,6 +270,7 @@ def _ingest_one(
     observed_at: int | None,
     *,
     dry_run: bool,
+    keep: Keep | None = None,
 ) -> IngestReport:
     name = release.path.name
     received_at = now()
@@ -263,7 +320,7 @@ def _ingest_one(
         )
     checked = _checked(rows, validation, _CONTENT, totals_equal_parts(validation.rows, kind.totals))
     del rows, validation  # hundreds of megabytes of text that nothing needs any more
-    return _append_figures(ledger, log, base, kind, checked, scope)
+    return _append_figures(ledger, log, base, kind, checked, scope, keep)
 
 
 def _validate(rows: pl.DataFrame, kind: Collection, name: str) -> Validation:
@@ -437,6 +494,7 @@ def _append_figures(
     kind: Collection,
     checked: _Checked,
     given: dict[str, Any] | None,
+    keep: Keep | None = None,
 ) -> IngestReport:
     scope = _scope(kind, given, checked)
     for _ in range(RETRIES):
@@ -453,6 +511,8 @@ def _append_figures(
         )
         results = [*checked.results, *found, conservation(report)]
         if log is None or head is None:
+            if keep:
+                keep(made.events)
             return report
         events = pl.concat([made.events.select(EVENT_COLUMNS), event_frame(_check_events(base, results))])
         new = replace(base, scope=scope, rows_read=checked.read, counts=report.counts())

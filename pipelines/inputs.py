@@ -19,6 +19,7 @@ from ratings.collections import list_collections
 from ratings.decisions import Decision, standing
 from ratings.errors import MethodError, NotFoundError
 from ratings.methods import Method
+from ratings.rating import inherited
 from warehouse.event_log import Ledger
 from warehouse.facts import facts
 from warehouse.named_in_log import with_named
@@ -109,11 +110,13 @@ def read_inputs(
     as_recorded: int,
     simulated: bool = False,
     round: str | None = None,
+    proposed: pl.DataFrame | None = None,
 ) -> Inputs:
     """Read what a method needs as it was known.
 
     Figures come from the rating collection of each indicator; simulated ones from the collection of simulated
-    figures only. The population are the organisations that the method rates and that existed on the day.
+    figures only. The population are the organisations that the method rates and that existed on the day;
+    where its history is inherited, they have the figures of an only predecessor as their past.
 
     Args:
         ledger: where to read.
@@ -123,6 +126,7 @@ def read_inputs(
         as_recorded: position, rounded down to the end of a batch.
         simulated: invented councils, or real ones.
         round: the rating round asked for, if any: its day decides who existed.
+        proposed: events that the log does not hold, as if it did: columns of a timeline.
 
     Raises:
         MethodError: the method does not rate what is asked for.
@@ -151,9 +155,11 @@ def read_inputs(
     events = timeline(ledger, collections, recorded, as_published=seen)
     scope = scope.cast({pl.String: pl.Categorical})
     population = organisations.select(pl.col("id").cast(pl.Categorical).alias("organisation"))
+    if proposed is not None:
+        events = pl.concat([events, proposed.filter(pl.col("published_at") <= seen)])
     events = events.join(scope, on=["indicator", "collection"], how="semi")
+    figures = _known(events, population, catalogue if method.periods.inherited else None)
     events = events.join(population, on="organisation", how="semi")
-    figures = state(events).select(FIGURE).cast({pl.Categorical: pl.String})
     if not figures.height and not judgements.height:
         raise NotFoundError(
             f"nothing that {method.id} rates was known by {iso(as_published)} at position {recorded}",
@@ -183,6 +189,24 @@ def read_inputs(
         counts=figure_history(ledger, events, scope, read),
         files={b.id: b.file_sha256 for b in batches if b.file_sha256},
     )
+
+
+def _known(events: pl.DataFrame, population: pl.DataFrame, catalogue: Catalogue | None) -> pl.DataFrame:
+    """The figures known of a population; with a catalogue, those of only predecessors as its past.
+
+    An inherited figure keeps the position of its event, which is about the predecessor.
+    """
+    own = population.cast(pl.String)
+    wanted = own
+    if catalogue is not None:
+        bodies = set(own["organisation"])
+        before = sorted({s.predecessor for s in catalogue.successions if s.successor in bodies})
+        wanted = pl.concat([own, pl.DataFrame({"organisation": before}, schema=own.schema)]).unique()
+    figures = state(events.join(wanted.cast(pl.Categorical), on="organisation", how="semi"))
+    figures = figures.select(FIGURE).cast({pl.Categorical: pl.String})
+    if catalogue is None:
+        return figures
+    return inherited(figures, catalogue.successions).join(own, on="organisation", how="semi")
 
 
 def _round(method: Method, judgements: pl.DataFrame, asked: str | None) -> str | None:

@@ -28,6 +28,7 @@ from pipelines.cli import (
     snapshots,
     trace,
     validate,
+    whatif,
 )
 from ratings.errors import StarledgerError
 
@@ -40,7 +41,8 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for module in (
-    demo, ingest, validate, ratings, figures, trace, decisions, quality, influence, questions, calendar
+    demo, ingest, validate, ratings, figures, trace, decisions, quality, influence, whatif, questions,
+    calendar,
 ):  # fmt: skip
     module.register(app)
 for name, group in (

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import compare as comparing
+from pipelines import method_versions
 from pipelines.cli import app
-from pipelines.compare import built_with, compare
+from pipelines.compare import compare
 from pipelines.decide import decide
+from pipelines.method_versions import built_with
 from pipelines.rate import build
 from pipelines.settings import Settings
 from ratings.decisions import Decision
@@ -70,7 +71,9 @@ def test_a_method_that_has_changed_since_is_read_back_from_the_log(
     sha256 = built.manifest["method"]["sha256"]
     newer = replace(load_method("lait-quartile"), sha256="another")
     load = load_method
-    monkeypatch.setattr(comparing, "load_method", lambda name: newer if name == newer.id else load(name))
+    monkeypatch.setattr(
+        method_versions, "load_method", lambda name: newer if name == newer.id else load(name)
+    )
     assert built_with(here.ledger(), "lait-quartile", sha256).sha256 == sha256
     with pytest.raises(MethodError, match="neither installed nor in the log"):
         built_with(here.ledger(), "lait-quartile", "0" * 64)
