@@ -39,13 +39,17 @@ def figure(
     *,
     whole: bool,
 ) -> dict[str, Any]:
-    """A figure that a snapshot holds: band, event, source; with `whole`, every version read back."""
+    """A figure that a snapshot holds: band, event, source; with `whole`, every version read back.
+
+    One that was inherited is an event of the predecessor, whose own trace has its versions.
+    """
     code, period, position = row["indicator"], row["period"], row["position"]
     versions = said.get((code, period), [])
     event = next((e for e in versions if e["position"] == position), None)
     if event is None and position is not None:
         event = sources.ledger.event(position)
     told = whole or row["key"]
+    reported_by = event["organisation"] if event else row["organisation"]
     return {
         **_about(catalogue, code),
         "key": row["key"],
@@ -62,6 +66,7 @@ def figure(
         "movement": row["movement"],
         "age_days": row["age_days"],
         "freshness": row["freshness"],
+        "inherited_from": reported_by if reported_by != row["organisation"] else None,
         "event": position,
         "source": sources.of(event, read=told) if event else None,
         "revisions": _revisions(sources, versions, event),

@@ -204,6 +204,8 @@ def _figures(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
         yield 1, f"{figure['indicator']} {figure['title']}{key}, {figure['period_words']}: {value}{band}"
         if figure.get("band_reason"):
             yield 2, figure["band_reason"]
+        if figure.get("inherited_from"):
+            yield 2, f"reported by its predecessor {figure['inherited_from']}, before a reorganisation"
         if figure.get("age_days") is not None:
             state = (figure["freshness"] or "").replace("_", " ")
             yield (

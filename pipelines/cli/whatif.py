@@ -146,7 +146,7 @@ def _show(found: dict[str, Any], limit: int) -> None:
         if any(found["totals"][cause].values()) or found["rows"][cause]
     ]
     if causes:
-        print_table("Why, in the order in which causes are applied", causes)
+        print_table("Causes, as they are applied", causes)
     for change in changes[:limit]:
         what = f", {change['indicator']}" if change["indicator"] else ""
         because = ", ".join(part["cause"].replace("_", " ") for part in change["parts"])
@@ -174,7 +174,8 @@ def _show_matrix(found: dict[str, Any], *, as_json: bool) -> None:
         }
         for cell in found["cells"]
     ]
-    print_table("Every method on every vintage, compared with the first row (nothing is written)", rows)
+    print("Every method on every vintage, compared with the first row; nothing is written")
+    print_table("Methods by vintages", rows)
     for note in found["notes"]:
         print(f"note: {note}")
 
