@@ -21,7 +21,7 @@ from pipelines.releases import ANNOUNCED, OBSERVED, STATED, Release, find_releas
 from pipelines.settings import Settings
 from pipelines.void import RETRIES
 from ratings.catalogue import load_catalogue
-from ratings.collections import Collection, load_collection
+from ratings.collections import NOTE, Collection, load_collection
 from ratings.errors import InputError, LedgerError
 from ratings.periods import period_bounds
 from ratings.reading import read_facts, read_figures
@@ -447,7 +447,9 @@ def _quarantine(rows: pl.DataFrame, refused: pl.DataFrame) -> pl.DataFrame:
     printed = refused.select("source_row").join(
         rows, left_on="source_row", right_on=ROW, how="left", maintain_order="left"
     )
-    raw = [canonical_json(row) for row in printed.drop("source_row").iter_rows(named=True)]
+    raw = [
+        canonical_json(row) for row in printed.drop("source_row", NOTE, strict=False).iter_rows(named=True)
+    ]
     return refused.select("source_row", *_key(refused), "reasons").with_columns(
         pl.Series("raw", raw, dtype=pl.String)
     )

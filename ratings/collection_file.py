@@ -115,6 +115,7 @@ def _file_format(table: Table) -> FileFormat:
         skip_rows=table.number("skip_rows", 0),
         header_rows=table.number("header_rows", 1),
         sheet=table.maybe("sheet"),
+        notes=table.flag("notes"),
         thousands=table.maybe("thousands"),
         most_rows=table.number("most_rows", MOST_ROWS),
     )

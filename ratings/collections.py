@@ -12,7 +12,8 @@ A collection file has these tables (every key is optional unless marked *):
     replaces    of a partial file: what it is complete for, of period, organisation, indicator
     simulated   true: figures of invented organisations
     payload     columns that a fact carries along as printed; evidence has kind, service, finding and says
-    [file]           formats*, encoding, delimiter, skip_rows, header_rows, sheet, thousands, most_rows
+    [file]           formats*, encoding, delimiter, skip_rows, header_rows, sheet, notes, thousands,
+                     most_rows
     [columns]        which column holds what: indicator group organisation name period round value numerator
                      denominator status; a `group` stands before the indicator: `group | indicator`
     [aliases]        a column as named here = the names it has in other releases
@@ -58,6 +59,7 @@ COVERAGES = ("full", "partial", "overlay")
 EVENTS = ("observation", "judgement", "published_rating", "evidence")
 EVIDENCE_SAYS = ("kind", "service", "finding", "says")
 COUNTED = "row"  # the column that a file's rows are numbered in when read
+NOTE = "(note below the table)"  # where a collection has notes, the column that says which rows are
 MOST_ROWS = 5_000_000
 SCOPES = ("period", "organisation", "indicator")
 LABELS = ("period", "month")
@@ -79,6 +81,7 @@ class FileFormat:
         skip_rows: rows above the header.
         header_rows: rows that the header has; the names in them are joined by a space, top to bottom.
         sheet: of a workbook; None where it has one.
+        notes: whether lines below the table that fill one cell are notes, to be counted and not read.
         thousands: what groups the digits of large numbers by three, None where nothing may.
         most_rows: a file of more rows is refused before it is read.
     """
@@ -89,6 +92,7 @@ class FileFormat:
     skip_rows: int
     header_rows: int
     sheet: str | None
+    notes: bool
     thousands: str | None
     most_rows: int
 

@@ -16,7 +16,7 @@ from typing import Any
 import polars as pl
 
 from ratings.catalogue import Catalogue
-from ratings.collections import Collection
+from ratings.collections import COUNTED, NOTE, Collection
 from ratings.errors import InputError
 from ratings.named_organisations import named_organisation
 from ratings.periods import Period, parse_period, period_of_month
@@ -106,9 +106,9 @@ def read_facts(rows: pl.DataFrame, collection: Collection, catalogue: Catalogue)
         _word_fault(collection, catalogue),
         _indicator_of_fact(collection),
         _text("says" if evidence else None).replace("", None).alias("says"),
-        pl.concat_str([pl.col(c).fill_null("") for c in rows.columns if c != "row"], separator="\x1f").alias(
-            "said"
-        ),
+        pl.concat_str(
+            [pl.col(c).fill_null("") for c in rows.columns if c not in (COUNTED, NOTE)], separator="\x1f"
+        ).alias("said"),
     )
     read = _with_organisations(read.with_columns(words=pl.col("said")), collection, catalogue, ["round"])
     key = ["words"] if evidence else ["organisation_code", "round"]
@@ -187,6 +187,8 @@ def _out_of_scope(collection: Collection) -> pl.Expr:
     for rule in reversed(collection.out_of_scope):
         hit = pl.col(rule.column).fill_null("").str.strip_chars().is_in(list(rule.values))
         reason = pl.when(~hit if rule.negated else hit).then(pl.lit(rule.reason)).otherwise(reason)
+    if collection.file.notes:
+        reason = pl.when(pl.col(NOTE)).then(pl.lit("a note below the table")).otherwise(reason)
     return reason.cast(_WORD).alias("out_of_scope")
 
 

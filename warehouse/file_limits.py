@@ -23,6 +23,7 @@ SMALL = 64 * 2**20  # unpacked bytes that do no harm, whatever they were packed 
 MOST = 4 * 2**30  # unpacked bytes of the largest file that is read
 MOST_IN_A_WORKBOOK = 2**29
 RATIO = 200
+MOST_COLUMNS = 16_384  # those of a sheet; each costs memory, however few are read
 _BLOCK = 2**20
 
 
@@ -38,17 +39,36 @@ def prove_text(path: Path, collection: Collection, name: str, *, packed: bool) -
     Raises:
         InputError: it has too many lines, or unpacks to more than a return can.
     """
-    size, unpacked, lines = path.stat().st_size, 0, 0
+    size, unpacked, lines, separators = path.stat().st_size, 0, 0, 0
     form = collection.file
-    most_lines = form.most_rows + form.skip_rows + form.header_rows
+    header = form.skip_rows + form.header_rows
+    most_lines = form.most_rows + header
     with gzip.open(path) if packed else path.open("rb") as stream:
         while block := stream.read(_BLOCK):
             unpacked += len(block)
+            if lines < header:
+                above = b"\n".join(block.split(b"\n", header - lines)[: header - lines])
+                separators += above.count(form.delimiter.encode())
+                prove_width(separators // header + 1, name)
             lines += block.count(b"\n")
             if packed:
                 prove_unpacked(size, unpacked, name, "ingest the plain .csv")
             if lines > most_lines:
-                raise too_many_rows(lines, collection, name)
+                raise too_many_rows(collection, name)
+
+
+def prove_width(columns: int, name: str) -> None:
+    """Refuse a table of more columns than a sheet can have.
+
+    Raises:
+        InputError: it has.
+    """
+    if columns > MOST_COLUMNS:
+        raise InputError(
+            f"the header has more than {MOST_COLUMNS:,} columns, as that of no return does",
+            file=name,
+            hint="look at its first line: the separator may be another one, or the line breaks may be lost",
+        )
 
 
 def prove_unpacked(packed: int, unpacked: int, name: str, instead: str, most: int = MOST) -> None:
@@ -69,14 +89,14 @@ def prove_unpacked(packed: int, unpacked: int, name: str, instead: str, most: in
         )
 
 
-def too_many_rows(rows: int, collection: Collection, name: str) -> InputError:
+def too_many_rows(collection: Collection, name: str) -> InputError:
     """The error of a file that has more rows than its collection says there can be."""
     return InputError(
-        f"{rows:,} rows and more, where a file of collection {collection.id} has"
-        f" {collection.file.most_rows:,} at most",
+        f"it has more rows than the {collection.file.most_rows:,} that a file of collection {collection.id}"
+        " can have",
         file=name,
         hint="give it in parts, or if it is sound raise most_rows in the table [file] of"
-        f" ratings/collections/{collection.id}.toml (memory: about 1 GiB a million rows)",
+        f" ratings/collections/{collection.id}.toml (a million rows take about 1 GiB of memory)",
     )
 
 
@@ -108,7 +128,8 @@ def prove_parquet(file: pq.ParquetFile, collection: Collection, name: str) -> No
     """
     about = file.metadata
     if about.num_rows > collection.file.most_rows:
-        raise too_many_rows(about.num_rows, collection, name)
+        raise too_many_rows(collection, name)
+    prove_width(about.num_columns, name)
     groups = (about.row_group(number) for number in range(about.num_row_groups))
     unpacked = sum(max(group.total_byte_size, 0) for group in groups)
     if unpacked > MOST:

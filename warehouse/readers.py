@@ -24,7 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from ratings.collections import COUNTED, Collection, list_collections
+from ratings.collections import COUNTED, NOTE, Collection, list_collections
 from ratings.errors import InputError
 from warehouse.file_limits import prove_column, prove_parquet, prove_text, too_many_rows
 from warehouse.workbooks import Sheet, join_names, read_sheet
@@ -43,7 +43,8 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
 
     Returns:
         The columns the collection names, under the names it uses, as text (null where the cell is empty), and
-        `row`: the row as a person counts it, the header being row 1 where nothing is above it.
+        `row`: the row as a person counts it, the header being row 1 where nothing is above it. A collection
+        with notes also has `NOTE`: whether the row is one.
 
     Raises:
         InputError: the file is empty, cut short, of another format, larger than a return can be, or lacks
@@ -60,7 +61,7 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
             table = _csv(path, collection, name, form)
         text = pl.DataFrame(pa.table({column: _text(table.column(column)) for column in table.column_names}))
     except (pa.ArrowException, OSError, EOFError, KeyError, UnicodeError, csv.Error, zlib.error) as error:
-        cause = str(error).strip().splitlines()[0]
+        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
             f"cannot be read as {form}: {cause}",
             file=name,
@@ -71,7 +72,14 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
     first = 1 + collection.file.skip_rows + collection.file.header_rows
     numbered = text.with_columns(pl.int_range(first, first + text.height, dtype=pl.Int64).alias(ROW))
     # A blank line is no row, and yet counts where rows are numbered.
-    return numbered.filter(~pl.all_horizontal(pl.col(text.columns).is_null()))
+    rows = numbered.filter(~pl.all_horizontal(pl.col(text.columns).is_null()))
+    return _with_notes(rows, text.columns) if collection.file.notes else rows
+
+
+def _with_notes(rows: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
+    """Mark the rows below the last one that fills more than one cell."""
+    filled = pl.sum_horizontal(pl.col(column).is_not_null() for column in columns)
+    return rows.with_columns((pl.col(ROW) > pl.col(ROW).filter(filled > 1).max().fill_null(0)).alias(NOTE))
 
 
 def printed_names(path: Path, collection: Collection, file_name: str | None = None) -> dict[str, str]:
@@ -133,8 +141,27 @@ def _csv(path: Path, collection: Collection, name: str, form: str) -> pa.Table:
         strings_can_be_null=True,
         null_values=[""],
     )
+    alone: list[pa_csv.InvalidRow] = []
+    if collection.file.notes:
+        # A line with fewer cells than the header has: kept where it is one, and for the number of its line.
+        read.use_threads = False
+        parse.invalid_row_handler = lambda row: _keep(alone, row)
     with pa.input_stream(path, compression="gzip" if packed else None) as stream:
-        return _renamed(pa_csv.read_csv(stream, read, parse, convert), printed)
+        table = _renamed(pa_csv.read_csv(stream, read, parse, convert), printed)
+    first = 1 + collection.file.skip_rows + collection.file.header_rows
+    for row in alone:
+        said = pa.table({c: pa.array([None if n else row.text], pa.string()) for n, c in enumerate(printed)})
+        place = row.number - first
+        table = pa.concat_tables([table.slice(0, place), said, table.slice(place)])
+    return table
+
+
+def _keep(alone: list[pa_csv.InvalidRow], row: pa_csv.InvalidRow) -> str:
+    """Keep a line of one cell; refuse any other that is not as wide as the header."""
+    if row.actual_columns > 1:
+        return "error"
+    alone.append(row)
+    return "skip"
 
 
 def _csv_options(collection: Collection) -> tuple[pa_csv.ReadOptions, pa_csv.ParseOptions]:
@@ -155,8 +182,11 @@ def _csv_header(path: Path, collection: Collection, *, packed: bool) -> list[str
     """
     says = collection.file
     if says.header_rows == 1:
+        read, parse = _csv_options(collection)
+        if says.notes:
+            parse.invalid_row_handler = lambda _: "skip"  # the names alone are asked for here
         with pa.input_stream(path, compression="gzip" if packed else None) as stream:
-            return list(pa_csv.open_csv(stream, *_csv_options(collection)).schema.names)
+            return list(pa_csv.open_csv(stream, read, parse).schema.names)
     with gzip.open(path) if packed else path.open("rb") as stream:
         lines = csv.reader(io.TextIOWrapper(stream, says.encoding, newline=""), delimiter=says.delimiter)
         rows = list(islice(lines, says.skip_rows, says.skip_rows + says.header_rows))
@@ -185,7 +215,7 @@ def _sheet(path: Path, collection: Collection, name: str) -> tuple[Sheet, list[s
     sheet = read_sheet(path, says.sheet, name)
     end = says.skip_rows + says.header_rows
     if len(sheet.rows) - end > says.most_rows:
-        raise too_many_rows(len(sheet.rows) - end, collection, name)
+        raise too_many_rows(collection, name)
     sheet.spread(range(end))
     return sheet, join_names(sheet.rows[says.skip_rows : end])
 

@@ -7,8 +7,11 @@ Not here: the reader alone (tests/warehouse/test_readers.py), the checks alone (
 from __future__ import annotations
 
 import json
+from datetime import date, datetime
+from io import BytesIO
 from pathlib import Path
 
+import openpyxl
 import pytest
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
@@ -18,6 +21,7 @@ from pipelines.ingest import ingest
 from pipelines.ingest_report import INGESTED, REFUSED, IngestReport
 from pipelines.releases import parse_time
 from pipelines.settings import settings
+from ratings.collections import load_collection
 
 HEADER = b"Short Desc,Years,LA and Regions,Values,LA Number\n"
 GOOD = b"InfMort,2022,Camden,3.5,202\n"
@@ -56,10 +60,16 @@ def test_a_cell_that_is_no_number_quarantines_its_row_alone(tmp_path: Path, cell
         (HEADER + GOOD + b"InfMort,2022,Gree", "cannot be read as csv"),
         (b"Code,Measure,Quarter\n1,2,3\n", "not a file of collection lait"),
         (HEADER.replace(b"Values", b"Value") + GOOD, "'Values' may now be called 'Value'"),
-        (b",".join(b"c%d" % n for n in range(50_000)) + b"\n" + b"," * 49_999 + b"\n", "not a file of"),
+        (b",".join(b"c%d" % n for n in range(16_000)) + b"\n" + b"," * 15_999 + b"\n", "not a file of"),
+        (HEADER[:-1] + b"," * 999_995 + b"\n" + GOOD[:-1] + b"," * 999_995 + b"\n", "than 16,384 columns"),
+        (HEADER + b"a,2,c,1,2\n" * 10_000_000, "more rows than the 5,000,000 that a file of collection lait"),
+        (HEADER + b'"' + b"a" * 50_000_000 + b'",2022,C,1,202\n', "cannot be read as csv"),
         (b"\0" * 4096, "lait.csv"),
     ],
-    ids=["wrong encoding", "utf-16", "cut", "another's", "renamed", "wide", "NUL"],
+    ids=[
+        "wrong encoding", "utf-16", "cut", "another's", "renamed", "wide", "a million columns", "10 M rows",
+        "one vast cell", "NUL",
+    ],
 )  # fmt: skip
 def test_a_file_that_cannot_be_read_is_refused_with_its_name_and_cause(
     tmp_path: Path, content: bytes, said: str
@@ -69,6 +79,48 @@ def test_a_file_that_cannot_be_read_is_refused_with_its_name_and_cause(
     assert said in report.message
     assert report.message.startswith("lait.csv")
     assert len(report.message) < 1000
+
+
+def test_cells_of_a_workbook_that_are_no_numbers_quarantine_their_rows(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (
+        ["Short Desc", "Years", "LA and Regions", "Values", "LA Number"],
+        ["InfMort", 2022, "Camden", 3.5, 202],
+        ["InfMort", 2022, "Greenwich", "=3+0.5", 203],
+        ["InfMort", 2022, "Hackney", "#DIV/0!", 204],
+        ["InfMort", 2022, "Islington", date(2022, 3, 31), 206],
+        ["InfMort", datetime(2022, 12, 31), "Lambeth", 2, "208"],
+        ["InfMort", 44926, "Lewisham", 2, 209],
+        ["InfMort", 2022, "Southwark", 4, 210],
+        ["InfMort", 2022, "Tower Hamlets", None, 211],
+        *(["InfMort", year, "Camden", 3.5, 202] for year in range(2010, 2014)),
+    ):
+        book.active.append(row)
+    book.active.merge_cells("D8:D9")
+    content = BytesIO()
+    book.save(content)
+    report, messages = received(tmp_path, content.getvalue(), "lait.xlsx")
+    # A date in the period column is the last day of the year; one kept as a bare number is no year.
+    assert (report.status, report.read, report.observations, report.quarantined) == (INGESTED, 12, 7, 5)
+    assert messages == [
+        "(formula without a value) is neither a number nor a known marker",
+        "(error #DIV/0!) is neither a number nor a known marker",
+        "2022-03-31 is neither a number nor a known marker",
+        "period label 44926 cannot be read by its indicator's rule",
+        "(merged with D8) is neither a number nor a known marker",
+    ]
+
+
+def test_a_workbook_of_another_collection_is_named_as_what_it_is(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    collection = load_collection("evidence")
+    book.active.append(list(collection.required_columns()))
+    book.active.append(["x"] * len(collection.required_columns()))
+    content = BytesIO()
+    book.save(content)
+    report, _ = received(tmp_path, content.getvalue(), "lait.xlsx")
+    assert report.status == REFUSED
+    assert "these columns fit --collection evidence" in report.message
 
 
 def test_an_open_quote_never_swallows_rows_in_silence(tmp_path: Path) -> None:
