@@ -34,7 +34,7 @@ def root(hashes: Sequence[bytes]) -> bytes:
     """Root of the tree over these leaf hashes; SHA-256 of nothing where there are none."""
     level: Sequence[bytes] = hashes
     while len(level) > 1:
-        level = _level_above(level)
+        level = level_above(level)
     return level[0] if level else EMPTY_ROOT
 
 
@@ -52,7 +52,7 @@ def subtree_hashes(hashes: Sequence[bytes], leaves: int = SUBTREE_LEAVES) -> byt
     level = hashes[: len(hashes) - len(hashes) % leaves]
     while leaves > 1:
         # The number of nodes stays even until each stands for a whole subtree: none moves up alone.
-        level = _level_above(level)
+        level = level_above(level)
         leaves //= 2
     return b"".join(level)
 
@@ -74,7 +74,7 @@ def inclusion_path(hashes: Sequence[bytes], index: int) -> list[bytes]:
     while len(level) > 1:
         if index ^ 1 < len(level):
             path.append(level[index ^ 1])
-        level = _level_above(level)
+        level = level_above(level)
         index >>= 1
     return path
 
@@ -165,12 +165,12 @@ def consistency_path(hashes: Sequence[bytes], old_size: int) -> list[bytes]:
     node, level = old_size - 1, hashes
     while node & 1:
         # The smaller tree ends with a complete subtree: the path starts at its top.
-        level, node = _level_above(level), node >> 1
+        level, node = level_above(level), node >> 1
     path = [level[node]] if node else []
     while len(level) > 1:
         if node ^ 1 < len(level):
             path.append(level[node ^ 1])
-        level, node = _level_above(level), node >> 1
+        level, node = level_above(level), node >> 1
     return path
 
 
@@ -209,7 +209,8 @@ def verify_consistency(
     return last == 0 and reached_old == old_root and reached_new == new_root
 
 
-def _level_above(level: Sequence[bytes]) -> list[bytes]:
+def level_above(level: Sequence[bytes]) -> list[bytes]:
+    """The nodes over the nodes of one level; an odd last one moves up unchanged."""
     # No call of a Python function for each node: a million leaves take well under a second.
     each = iter(level)
     above = [sha256(b"\x01" + left + right).digest() for left, right in zip(each, each, strict=False)]
