@@ -98,11 +98,8 @@ def read_receipt(text: str, keys: Iterable[VerifierKey] | None) -> dict[str, Any
     """
     try:
         envelope = json.loads(text)
-        payload = base64.b64decode(envelope["payload"], validate=True)
-        signatures = [
-            (str(each["keyid"]), base64.b64decode(each["sig"], validate=True))
-            for each in envelope["signatures"]
-        ]
+        payload = _decoded(envelope["payload"])
+        signatures = [(str(each["keyid"]), _decoded(each["sig"])) for each in envelope["signatures"]]
         kind, statement = envelope["payloadType"], json.loads(payload)
         dict(statement["predicate"]["buildDefinition"])
         stated = [(each["name"], each["digest"]["sha256"]) for each in statement["subject"]]
@@ -131,6 +128,14 @@ def pre_authentication(kind: str, payload: bytes) -> bytes:
 def key_id(key: VerifierKey) -> str:
     """How a receipt names the key it is signed with: `name+id`."""
     return f"{key.name}+{key.id.hex()}"
+
+
+def _decoded(text: str) -> bytes:
+    """Bytes of base64 in its one canonical spelling: otherwise a receipt could be altered and still hold."""
+    content = base64.b64decode(text, validate=True)
+    if base64.b64encode(content).decode() != text:
+        raise ValueError("base64 is not in its canonical spelling")
+    return content
 
 
 def _check(signed: bytes, signatures: Sequence[tuple[str, bytes]], keys: Sequence[VerifierKey]) -> None:

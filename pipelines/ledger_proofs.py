@@ -43,7 +43,7 @@ def make_checkpoint(settings: Settings) -> str:
     """A signed checkpoint of the log as it is now."""
     ledger = settings.ledger()
     key = signer(settings, ledger)
-    return _checkpoint(key, log_rows(ledger))
+    return checkpoint_of(key, log_rows(ledger))[1]
 
 
 def verify(
@@ -85,7 +85,7 @@ def prove(settings: Settings, position: int) -> EventProof:
     ledger = settings.ledger()
     key = signer(settings, ledger)
     rows = event_rows(ledger, position)
-    note = _checkpoint(key, rows.batches)
+    _, note = checkpoint_of(key, rows.batches)
     leaves = batch_leaves(rows.batches)
     proof = make_event_proof(rows.event, rows.salt, rows.path, rows.batch, leaves, note)
     verify_event_proof(proof, [key.verifier], origin=ledger.origin)
@@ -107,10 +107,11 @@ def consistency(settings: Settings, old: str, new: str) -> ConsistencyProof:
     return proof
 
 
-def _checkpoint(key: SignerKey, rows: list[dict[str, Any]]) -> str:
+def checkpoint_of(key: SignerKey, rows: list[dict[str, Any]]) -> tuple[Checkpoint, str]:
+    """The checkpoint of these batches, all that the log has, and the signed note that says it."""
     root = merkle.root(batch_leaves(rows))
     said = Checkpoint(key.name, len(rows), root, rows[-1]["last_position"] if rows else 0)
-    return sign_checkpoint(said, [key])
+    return said, sign_checkpoint(said, [key])
 
 
 def _known_keys(settings: Settings, ledger: Ledger) -> list[VerifierKey]:

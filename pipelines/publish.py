@@ -16,11 +16,12 @@ from typing import Any
 
 from pipelines.definitions import blank_event, signed
 from pipelines.settings import Settings
+from pipelines.snapshot_checks import require_sound
 from ratings.errors import MethodError, NotFoundError, SnapshotError, StarledgerError
 from warehouse.event_log import Batch, ConflictError, Ledger, event_frame
 from warehouse.event_log import now as present
 from warehouse.snapshot_manifest import iso, microseconds
-from warehouse.snapshots import SnapshotRef, latest, move_latest, require_whole, snapshot
+from warehouse.snapshots import SnapshotRef, latest, move_latest, snapshot
 
 RELEASED = "released"
 STATES = ("preview", "approved", RELEASED, "held", "superseded", "withdrawn")
@@ -131,7 +132,7 @@ def _append(settings: Settings, ledger: Ledger, step: Step, moment: int) -> Batc
         built = _built(settings, ledger, step.snapshot)
         _admit(ledger, built, step.state, moment)
         if step.state in _SHOWN and not whole:
-            _require_as_built(built, snapshot(settings.snapshots, step.snapshot))
+            _require_as_built(settings, built, snapshot(settings.snapshots, step.snapshot))
             whole = True
         payload = {"snapshot": step.snapshot, "state": step.state, "at": iso(step.at)}
         event = blank_event("release", payload, reason=step.reason)
@@ -228,7 +229,7 @@ def _settle(settings: Settings, moment: int) -> str | None:
         found = snapshot(settings.snapshots, step.snapshot)
         content = _latest_content(found, step)
         if before != content:
-            _require_as_built(_built(settings, ledger, step.snapshot), found)
+            _require_as_built(settings, _built(settings, ledger, step.snapshot), found)
             move_latest(settings.snapshots, content)
     except (NotFoundError, SnapshotError):
         if before is not None and before.get("id") != step.snapshot:
@@ -320,9 +321,9 @@ def _admit(ledger: Ledger, built: Mapping[str, Any], state: str, moment: int) ->
         raise SnapshotError(f"{built['id']} is {state} already, since {iso(holds.at)}")
 
 
-def _require_as_built(built: Mapping[str, Any], found: SnapshotRef) -> None:
-    """Refuse a snapshot that is not, byte for byte, what the log says was built."""
-    require_whole(found)
+def _require_as_built(settings: Settings, built: Mapping[str, Any], found: SnapshotRef) -> None:
+    """Refuse a snapshot that does not hold, or is not, byte for byte, what the log says was built."""
+    require_sound(settings, found)
     if built["manifest_sha256"] != found.manifest_sha256:
         raise SnapshotError(
             "the manifest is not the one that was built",

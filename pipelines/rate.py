@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from pipelines.attest import attest, sources
 from pipelines.definitions import adopt, blank_event, signed
 from pipelines.inputs import SIMULATED as SIMULATED
 from pipelines.inputs import Inputs, input_collections, read_inputs, recorded_decisions
@@ -158,6 +159,7 @@ def about(
             "sha256": method.sha256,
             "option": (option or method.default_option) if method.stars else None,
             "round": rating.round,
+            "sources": list(method.sources),
         },
         catalogue_sha256=inputs.catalogue.sha256,
         quality_sha256=load_quality_rules().sha256,
@@ -168,6 +170,7 @@ def about(
         label=f"[{', '.join(warnings)}] {says}" if warnings else says,
         code_version=code_version(),
         supersedes=supersedes,
+        sources=sources(ledger, inputs),
     )
 
 
@@ -189,7 +192,12 @@ def write(
     settle_directories(settings, ledger)
     earlier = _released(ledger, inputs.method.id)
     says = about(ledger, inputs, rating, label=label, option=option, supersedes=earlier)
-    built = write_snapshot(settings.snapshots, says, tables)
+    built = write_snapshot(
+        settings.snapshots,
+        says,
+        tables,
+        lambda manifest: attest(settings, ledger, inputs, tables, manifest),
+    )
     record(settings, ledger, built)
     return built
 

@@ -12,12 +12,14 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from audit.snapshot_verifier import verify_snapshot
 from pipelines.indicators import KnownAt, rating_collection
 from pipelines.settings import Settings
+from pipelines.snapshot_checks import own_keys
 from ratings.catalogue import load_catalogue
 from ratings.errors import SnapshotError
 from warehouse.event_log import Batch, Ledger
-from warehouse.snapshots import SnapshotRef, verify
+from warehouse.snapshots import SnapshotRef
 
 WENT = ("observations", "unchanged", "quarantined", "out_of_scope")
 """Where a row that was read can have gone: the conservation law."""
@@ -130,9 +132,9 @@ def unaccounted(batches: Iterable[Batch]) -> list[str]:
 
 
 def wholeness(settings: Settings, built: SnapshotRef) -> list[str]:
-    """What is wrong with a snapshot's files, or with what the log says of it; nothing where all is well."""
+    """What is wrong with a snapshot, or with what the log says of it; nothing where all is well."""
     try:
-        problems = verify(built.path)
+        problems = list(verify_snapshot(built.path, own_keys(settings)).problems)
     except SnapshotError as error:
         return [str(error)]
     said = [

@@ -19,8 +19,8 @@ def cross_foot(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
         tables: the tables of a snapshot by name.
 
     Returns:
-        For each `says`, a sentence, and `one` and `other`, the two counts. Those of which a side has no rows at
-        all, as the stars of a method without any, are left out.
+        For each `says`, a sentence, and `one` and `other`, the two counts. Those of which a side has no rows,
+        as the stars of a method without any, are left out.
     """
     stars, quality, bands = tables["stars"], tables["quality"], tables["bands"]
     organisations, observations = tables["organisations"], tables["observations"]
@@ -34,13 +34,13 @@ def cross_foot(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
             organisations.height if stars.height else 0,
         ),
         (
-            "figures that counted, over all stars; steps from a judgement to a figure in lineage, each figure once",
+            "figures that counted over all stars; figures that lineage leads to from judgements",
             int(stars["inputs"].sum()),
             counted.select("organisation", "to_id").unique().height,
         ),
         (
             "figures and missing figures by indicator in quality; rows of observations",
-            int(quality["figures"].sum() + quality["missing"].sum()),
+            int(quality["figures"].sum()) + int(quality["missing"].sum()),
             observations.height,
         ),
         (

@@ -34,9 +34,12 @@ def carried(size: int, indexes: Indexes) -> list[Indexes]:
     """
     levels = []
     while size > 1:
-        neighbours = indexes ^ 1
-        levels.append(np.setdiff1d(neighbours[neighbours < size], indexes))
-        indexes, size = np.unique(indexes >> 1), (size + 1) // 2
+        # Ascending, so that a pair stands side by side: no search, no sorting.
+        left = (indexes[:-1] ^ 1) == indexes[1:]
+        paired = np.append(left, False) | np.append(False, left)
+        neighbours = indexes[~paired] ^ 1
+        levels.append(neighbours[neighbours < size])
+        indexes, size = _above(indexes), (size + 1) // 2
     return levels
 
 
@@ -120,5 +123,11 @@ def root_of(size: int, indexes: Indexes, hashes: Sequence[bytes], nodes: bytes) 
         both = level + list(islice(given, needed.size))
         order = np.argsort(np.concatenate([indexes, needed]))
         level = level_above([both[n] for n in order.tolist()])
-        indexes = np.unique(indexes >> 1)
+        indexes = _above(indexes)
     return level[0]
+
+
+def _above(indexes: Indexes) -> Indexes:
+    """The indexes of the nodes above, ascending, none twice."""
+    above = indexes >> 1
+    return above[np.append(True, above[1:] != above[:-1])] if above.size else above

@@ -126,7 +126,7 @@ def many_rows(ledger: Ledger, positions: Sequence[int] | pl.Series) -> ManyRows:
     Raises:
         LedgerError: events around them are not what was recorded.
     """
-    wanted = np.unique(np.asarray(positions, dtype=np.int64))
+    wanted = pl.Series(positions, dtype=pl.Int64).unique().sort().to_numpy()
     with ledger.database.read() as connection:
         batches = raw_batches(connection)
         starts = [b["first_position"] for b in batches]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from ratings.errors import SnapshotError
 from warehouse.canonical import canonical_json, sha256_hex
+from warehouse.cross_foot import cross_foot
 from warehouse.snapshot_tables import SCHEMA_VERSION, TABLES
 from warehouse.table_digest import digest
 
@@ -32,7 +33,8 @@ class About:
     """What a snapshot says of itself beside its tables.
 
     Attributes:
-        method: `id`, `version`, `title`, `status`, `sha256`, `option` and `round` (None where there is none).
+        method: `id`, `version`, `title`, `status`, `sha256`, `sources`, `option` and `round` (None where
+            there is none).
         catalogue_sha256: hash of the catalogue.
         quality_sha256: hash of the thresholds of quality grades.
         as_published: what the sources had put out by then, microseconds UTC.
@@ -42,6 +44,8 @@ class About:
         label: for people.
         code_version: what built it.
         supersedes: id of the snapshot it replaces, if any.
+        sources: of each collection read its `collection`, `title`, `publisher`, `licence`, `source`,
+            `citation`, and the `files` read, each with `name`, `sha256`, `published_at` and `batch`.
     """
 
     method: Mapping[str, Any]
@@ -54,6 +58,7 @@ class About:
     label: str
     code_version: str
     supersedes: str | None = None
+    sources: Sequence[Mapping[str, Any]] = ()
 
 
 def iso(microseconds: int) -> str:
@@ -68,14 +73,28 @@ def microseconds(text: str) -> int:
     return (moment - _EPOCH) // timedelta(microseconds=1)
 
 
-def manifest_of(about: About, arrow: Mapping[str, pa.Table], stars: pl.DataFrame) -> dict[str, Any]:
+def manifest_of(
+    about: About, arrow: Mapping[str, pa.Table], tables: Mapping[str, pl.DataFrame]
+) -> dict[str, Any]:
     """The manifest of these tables, without the bytes and hashes of their files.
 
     Args:
         about: what the snapshot says of itself.
         arrow: every table, its rows in order.
-        stars: the rows of the table `stars`, counted by star (by `rating_status` where there is none).
+        tables: the same rows: stars are counted (by `rating_status` where there is none), totals
+            cross-footed.
+
+    Raises:
+        SnapshotError: totals that must agree do not, or the method cannot be part of an id.
     """
+    stars, totals = tables["stars"], cross_foot(tables)
+    for total in totals:
+        if total["one"] != total["other"]:
+            raise SnapshotError(
+                f"the tables contradict each other ({total['says']}): {total['one']} and {total['other']}",
+                hint="nothing was written; report this with the command that was run",
+            )
+    inputs, late = int(stars["inputs"].sum()), int(stars["out_of_date_inputs"].sum())
     counted = stars.select(
         pl.when(pl.col("star").is_not_null())
         .then(pl.col("star").cast(pl.String))
@@ -94,7 +113,15 @@ def manifest_of(about: About, arrow: Mapping[str, pa.Table], stars: pl.DataFrame
         "ledger": dict(about.ledger) | {"position": about.as_recorded},
         "simulated": about.simulated,
         "supersedes": about.supersedes,
+        "licences": sorted({source["licence"] for source in about.sources}),
+        "sources": [dict(source) for source in about.sources],
         "stars": dict(counted.group_by("is").len().sort("is").iter_rows()),
+        "out_of_date": {
+            "inputs": inputs,
+            "out_of_date": late,
+            "share": late / inputs if inputs else None,
+        },
+        "cross_foot": totals,
         "tables": {
             name: {
                 "file": f"{name}.parquet",

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 
 from ratings.errors import NotFoundError, SnapshotError
 from warehouse.canonical import sha256_hex
+from warehouse.snapshot_files import RECEIPT, Beside, files_of, json_text
 from warehouse.snapshot_manifest import (
     MANIFEST,
     SNAPSHOT_ID,
@@ -37,12 +38,11 @@ from warehouse.whole_files import (
     replace_text,
     sync,
     unfinished,
-    write_text,
+    write_bytes,
 )
 
 LATEST = "latest.json"
 _Read = TypeVar("_Read")
-_ROW_GROUP = 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,16 +105,23 @@ class SnapshotRef:
             ) from error
 
 
-def write_snapshot(root: Path, about: About, tables: Mapping[str, pl.DataFrame]) -> SnapshotRef:
+def write_snapshot(
+    root: Path,
+    about: About,
+    tables: Mapping[str, pl.DataFrame],
+    beside: Callable[[dict[str, Any]], Beside] | None = None,
+) -> SnapshotRef:
     """Write a snapshot, or find the one that says the same.
 
-    The tables are written to a directory beside, flushed to the disk and renamed. An id that is there already
-    is returned as it is.
+    Every file is put together first, then written to a directory beside, flushed to the disk and renamed. An
+    id that is there already is returned as it is.
 
     Args:
         root: the directory of all snapshots; made on first use.
         about: what it says of itself.
         tables: one frame for every table of `TABLES`.
+        beside: gives what is to stand beside the tables, from the manifest; asked only where the snapshot is
+            not there yet. Without it nothing can be proved of the snapshot.
 
     Raises:
         SnapshotError: a table does not fit its schema, the disk refuses, or the id is there with other
@@ -123,16 +130,16 @@ def write_snapshot(root: Path, about: About, tables: Mapping[str, pl.DataFrame])
     if set(tables) != set(TABLES):
         raise SnapshotError(f"a snapshot has exactly the tables {', '.join(TABLES)}")
     arrow = {name: table.arrow(tables[name]) for name, table in TABLES.items()}
-    manifest = manifest_of(about, arrow, tables["stars"])
+    manifest = manifest_of(about, arrow, tables)
     try:
         root.mkdir(parents=True, exist_ok=True)
         remove_unfinished(root)
         if (root / manifest["id"]).exists():
             return _same(root, manifest)
+        files = files_of(manifest, arrow, beside(manifest) if beside else None)
         with unfinished(root) as directory:
-            for name, table in arrow.items():
-                manifest["tables"][name] |= _write_table(directory / f"{name}.parquet", table)
-            write_text(directory / MANIFEST, _json(manifest))
+            for name, content in files.items():
+                write_bytes(directory / name, content)
             sync(directory)
             try:
                 directory.rename(root / manifest["id"])
@@ -207,22 +214,25 @@ def verify(directory: Path) -> list[str]:
         directory: any copy of a snapshot.
 
     Returns:
-        One sentence for each thing that is wrong, none where all is well: tables that are missing, cut short,
-        altered or not Parquet, files that do not belong, and a manifest that does not give its own id.
+        One sentence for each thing that is wrong, none where all is well: files that are missing, cut short,
+        swapped, altered or not Parquet, files that do not belong, and a manifest that does not give its own
+        id. The receipt, which binds the manifest, is not looked into (audit/snapshot_verifier.py does).
 
     Raises:
         SnapshotError: there is no manifest that could be checked against.
     """
     manifest = read_manifest(directory)
     try:
-        expected = {MANIFEST, *(f"{name}.parquet" for name in manifest["tables"])}
+        others = manifest.get("files", {})
+        said_of = {f"{name}.parquet": said for name, said in manifest["tables"].items()} | others
+        expected = {MANIFEST, RECEIPT, *said_of}
         problems = []
         if logical_digest(manifest) != manifest["digest"]:
             problems.append("manifest.json was altered: its digest is another")
         if not manifest["id"].endswith("-" + manifest["digest"][:12]):
             problems.append("manifest.json was altered: its id does not come from its digest")
-        for name, said in sorted(manifest["tables"].items()):
-            problems += _check_table(directory / f"{name}.parquet", said)
+        for name, said in sorted(said_of.items()):
+            problems += _check_file(directory / name, said, said_of)
     except (KeyError, TypeError, AttributeError) as error:
         raise SnapshotError(
             f"this is not a manifest: {error!r}",
@@ -233,11 +243,22 @@ def verify(directory: Path) -> list[str]:
     return problems + [f"{name} does not belong to the snapshot" for name in extra]
 
 
-def _check_table(file: Path, said: Mapping[str, Any]) -> list[str]:
+def _check_file(file: Path, said: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not file.is_file():
         return [f"{file.name} is missing"]
-    if _file_sha256(file) == said["sha256"]:
+    if (found_hash := _file_sha256(file)) == said["sha256"]:
         return []
+    swapped = [name for name, other in others.items() if other["sha256"] == found_hash]
+    if swapped:
+        return [f"{file.name} was swapped: its bytes are those of {swapped[0]}"]
+    if "digest" not in said:
+        size = file.stat().st_size
+        cut = size < said["bytes"]
+        return [
+            f"{file.name} is cut short: {size} of {said['bytes']} bytes"
+            if cut
+            else f"{file.name} was altered: its bytes are others"
+        ]
     try:
         with pq.ParquetFile(file) as opened:
             found = opened.read()
@@ -248,20 +269,6 @@ def _check_table(file: Path, said: Mapping[str, Any]) -> list[str]:
         return [f"{file.name} was altered and cannot be read as this table: {str(error).splitlines()[0]}"]
     rows = "its rows the same" if same else "and so are its rows"
     return [f"{file.name} was altered: its bytes are others, {rows}"]
-
-
-def require_whole(found: SnapshotRef) -> None:
-    """Refuse a snapshot that does not verify.
-
-    Raises:
-        SnapshotError: naming everything that is wrong.
-    """
-    if problems := verify(found.path):
-        raise SnapshotError(
-            "; ".join(problems),
-            file=str(found.path),
-            hint="restore it from a copy, or remove it and build it again",
-        )
 
 
 def latest(root: Path) -> dict[str, Any] | None:
@@ -294,7 +301,7 @@ def move_latest(root: Path, content: Mapping[str, Any] | None) -> None:
                 sync(root)
         else:
             root.mkdir(parents=True, exist_ok=True)
-            replace_text(root / LATEST, _json(content))
+            replace_text(root / LATEST, json_text(content))
     except OSError as error:
         raise SnapshotError(
             f"latest.json cannot be moved: {error.strerror or error}",
@@ -306,17 +313,6 @@ def move_latest(root: Path, content: Mapping[str, Any] | None) -> None:
 def remove(found: SnapshotRef) -> None:
     """Take away a snapshot that no event speaks of."""
     remove_directory(found.path)
-
-
-def _json(content: Mapping[str, Any]) -> str:
-    return json.dumps(content, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
-
-
-def _write_table(path: Path, table: pa.Table) -> dict[str, Any]:
-    pq.write_table(table, path, compression="zstd", row_group_size=_ROW_GROUP)
-    sync(path)
-    path.chmod(0o444)
-    return {"bytes": path.stat().st_size, "sha256": _file_sha256(path)}
 
 
 def _file_sha256(path: Path) -> str:

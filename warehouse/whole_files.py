@@ -26,6 +26,15 @@ def write_text(path: Path, text: str) -> None:
         os.fsync(stream.fileno())
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file that is not to be changed again, and flush it. Its directory has still to be flushed."""
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    path.chmod(0o444)
+
+
 def replace_text(path: Path, text: str) -> None:
     """Let a file have this text, in one step: readers see the old text or the new, never a part."""
     for left in path.parent.glob(f".{path.name}-*"):

@@ -88,29 +88,43 @@ def verify(
     snapshot_or_directory: Annotated[
         str, typer.Argument(metavar="ID-or-DIR", help="A snapshot, or its directory anywhere.")
     ],
+    public_key: Annotated[
+        str | None,
+        typer.Option(
+            metavar="K",
+            help="Public key that it must be signed with, or a file with it. Default: the warehouse's own for"
+            " an ID; no signature is checked for a DIR.",
+        ),
+    ] = None,
     warehouse: Warehouse = None,
     database_url: DatabaseUrl = None,
     actor: Actor = None,
     as_json: Json = False,
 ) -> None:
-    """Check that every table is there and says what the manifest says it says."""
-    from warehouse.snapshots import snapshot
-    from warehouse.snapshots import verify as check
+    """Check files, schema, rows, receipt, checkpoint and the inclusion of every observation, offline."""
+    from pipelines.snapshot_checks import check
 
-    named = Path(snapshot_or_directory)
-    directory = (
-        named
-        if (named / "manifest.json").is_file()
-        else snapshot(open_settings(warehouse, database_url, actor).snapshots, snapshot_or_directory).path
-    )
-    problems = check(directory)
+    settings = open_settings(warehouse, database_url, actor)
+    directory, found = check(settings, snapshot_or_directory, public_key)
     if as_json:
-        print_json({"ok": not problems, "problems": problems})
-    elif not problems:
-        print(f"{directory.name}: whole and unaltered")
-    if problems:
+        print_json(
+            {
+                "ok": not found.problems,
+                "problems": found.problems,
+                "notes": found.notes,
+                "observations": found.observations,
+                "signed_by": found.signed_by,
+            }
+        )
+    else:
+        for sentence in found.notes:
+            print(f"note: {sentence}")
+        if not found.problems:
+            print(f"{directory.name}: whole and unaltered, {found.observations:,} observations in the log")
+            print(f"  signed by {found.signed_by}" if found.signed_by else "  signatures not checked")
+    if found.problems:
         raise SnapshotError(
-            "; ".join(problems), file=str(directory), hint="restore the directory from a backup"
+            "; ".join(found.problems), file=str(directory), hint="restore the directory from a backup"
         )
 
 

@@ -17,6 +17,7 @@ from tests.faults.file_calls import Calls, broken
 from warehouse.database import Database
 from warehouse.event_log import QUARANTINE_SCHEMA, Batch, ConflictError, Ledger, NewBatch
 from warehouse.landing import LandedFile, Landing
+from warehouse.snapshot_files import CHANGES, CHECKPOINT, PROOFS, Beside
 from warehouse.snapshot_manifest import About, microseconds
 from warehouse.snapshot_tables import SCHEMAS
 from warehouse.snapshots import SnapshotRef, move_latest, write_snapshot
@@ -92,9 +93,15 @@ def snapshot_of(label: str) -> tuple[About, dict[str, pl.DataFrame]]:
     return about, {name: pl.DataFrame(schema.empty_table()) for name, schema in SCHEMAS.items()}
 
 
+def beside(_manifest: object) -> Beside:
+    """Files of no meaning in place of those that prove something."""
+    files = {CHANGES: b"{}", CHECKPOINT: b"o", PROOFS: b"0123456789" * 20_000}
+    return Beside(files, {"size": 1}, lambda outputs: " ".join(outputs))
+
+
 def publish(root: Path, label: str = "the second") -> SnapshotRef:
     """Write a snapshot and let `latest.json` name it."""
-    made = write_snapshot(root / "snapshots", *snapshot_of(label))
+    made = write_snapshot(root / "snapshots", *snapshot_of(label), beside)
     move_latest(root / "snapshots", {"id": made.id})
     return made
 

@@ -15,7 +15,16 @@ from pipelines.replay import replay
 from pipelines.settings import Settings
 from ratings.errors import NotFoundError, SnapshotError
 from ratings.methods import method_text
-from tests.made_ledgers import OUT, append, figure, judgements, simulated_warehouse, some_figures, warehouse
+from tests.made_ledgers import (
+    OUT,
+    append,
+    figure,
+    judgements,
+    overwrite,
+    simulated_warehouse,
+    some_figures,
+    warehouse,
+)
 from warehouse.snapshot_manifest import microseconds
 from warehouse.snapshot_tables import TABLES
 
@@ -61,7 +70,7 @@ def test_a_snapshot_that_says_something_else_is_named_table_by_table(here: Setti
     built = build(here, "lait-quartile", as_published=OUT)
     manifest = json.loads((built.path / "manifest.json").read_text())
     manifest["tables"]["bands"]["digest"] = "0" * 64
-    (built.path / "manifest.json").write_text(json.dumps(manifest))
+    overwrite(built.path / "manifest.json", json.dumps(manifest))
     done = replay(here, built.id)
     assert not done.identical
     assert [table.table for table in done.tables if not table.identical] == ["bands"]

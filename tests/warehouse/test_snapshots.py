@@ -20,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ratings.errors import NotFoundError, SnapshotError
+from tests.made_ledgers import overwrite
 from warehouse import snapshots
 from warehouse.snapshot_manifest import About, iso, microseconds, read_manifest
 from warehouse.snapshot_tables import SCHEMAS, TABLES
@@ -258,7 +259,7 @@ def test_verify_names_a_missing_table(written: SnapshotRef) -> None:
 
 
 def test_verify_names_a_table_that_is_cut_short(written: SnapshotRef) -> None:
-    _overwrite(written.path / "bands.parquet", (written.path / "bands.parquet").read_bytes()[:-10])
+    overwrite(written.path / "bands.parquet", (written.path / "bands.parquet").read_bytes()[:-10])
     assert "bands.parquet is cut short" in verify(written.path)[0]
 
 
@@ -285,8 +286,8 @@ def test_verify_tells_other_bytes_of_the_same_rows_apart(written: SnapshotRef) -
 
 
 def test_verify_names_a_swapped_table(written: SnapshotRef) -> None:
-    _overwrite(written.path / "bands.parquet", (written.path / "observations.parquet").read_bytes())
-    assert verify(written.path)[0].startswith("bands.parquet was altered")
+    overwrite(written.path / "bands.parquet", (written.path / "observations.parquet").read_bytes())
+    assert verify(written.path) == ["bands.parquet was swapped: its bytes are those of observations.parquet"]
 
 
 def test_verify_names_what_does_not_belong(written: SnapshotRef) -> None:
@@ -312,7 +313,7 @@ def test_a_snapshot_of_a_newer_version_says_so(written: SnapshotRef) -> None:
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"schema_version": 1}'])
 def test_what_is_no_manifest_is_said_to_be_none(written: SnapshotRef, text: str) -> None:
-    (written.path / "manifest.json").write_text(text)
+    overwrite(written.path / "manifest.json", text)
     with pytest.raises(SnapshotError, match=r"manifest\.json: this is not a manifest"):
         verify(written.path)
 
@@ -330,7 +331,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(snapshots, "write_text", full)
+    monkeypatch.setattr(snapshots, "write_bytes", full)
     with pytest.raises(SnapshotError, match="No space left on device"):
         write_snapshot(tmp_path, ABOUT, tables())
     assert list(tmp_path.iterdir()) == []
@@ -357,15 +358,15 @@ def test_what_a_living_writer_holds_is_left_alone(tmp_path: Path) -> None:
 def test_of_two_writers_of_one_id_both_get_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process finishes between the look and the rename."""
     rival: list[SnapshotRef] = []
-    original = snapshots.write_text
+    original = snapshots.write_bytes
 
-    def interrupted(path: Path, text: str) -> None:
-        original(path, text)
+    def interrupted(path: Path, content: bytes) -> None:
+        original(path, content)
         if not rival:
             rival.append(SnapshotRef("", path, {}))
             rival[0] = write_snapshot(tmp_path, ABOUT, tables())
 
-    monkeypatch.setattr(snapshots, "write_text", interrupted)
+    monkeypatch.setattr(snapshots, "write_bytes", interrupted)
     mine = write_snapshot(tmp_path, ABOUT, tables())
     assert mine.existed
     assert mine.path == rival[0].path
@@ -415,9 +416,4 @@ def test_times_come_back_from_their_text(at: int) -> None:
 
 
 def _edit(written: SnapshotRef, **changes: object) -> None:
-    (written.path / "manifest.json").write_text(json.dumps(written.manifest | changes))
-
-
-def _overwrite(file: Path, content: bytes) -> None:
-    file.chmod(0o644)
-    file.write_bytes(content)
+    overwrite(written.path / "manifest.json", json.dumps(written.manifest | changes))
