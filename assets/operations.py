@@ -22,6 +22,7 @@ from pipelines.alerts import AlertError, send
 from pipelines.inbox import take
 from pipelines.ledger_proofs import verify as verify_ledger
 from pipelines.overdue import overdue_alert, overdue_returns
+from pipelines.release_history import RELEASED
 from pipelines.releases import parse_time
 from pipelines.replay import replay as build_again
 from ratings.errors import LedgerError
@@ -131,7 +132,7 @@ class Step(dg.Config):
     snapshot: str = Field(description="Id of the snapshot.")
     actor: str = Field(description="Who takes the step: a person, by the name the log is to keep.")
     reason: str = Field(description="Why. Anybody can read it in the log.")
-    state: str = Field(default=publish.RELEASED, description=f"One of {', '.join(publish.STATES)}.")
+    state: str = Field(default=RELEASED, description=f"One of {', '.join(publish.STATES)}.")
     at: str = Field(
         default="", description="When it takes effect, ISO 8601. A time to come is an embargo. Default: now."
     )

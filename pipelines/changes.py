@@ -21,6 +21,7 @@ _SAYS = {
     "observations": ("value", "numerator", "denominator", "definition", "obs_status", "conf_status"),
     "bands": ("band", "band_label"),
     "judgements": ("judgement",),
+    "freshness": ("state",),
     "stars": ("star", "rating_status"),
 }
 """Of each table compared what it says; where an event stands in the log is provenance."""
@@ -55,14 +56,28 @@ def changes(root: Path, manifest: Mapping[str, Any], tables: Mapping[str, pl.Dat
     if earlier is None:
         return nothing
     try:
-        return nothing | _since(snapshot(root, earlier), manifest, tables)
+        return nothing | since(snapshot(root, earlier), manifest, tables)
     except StarledgerError as error:
         return nothing | {"problem": f"{earlier} cannot be compared: {error.message}"}
 
 
-def _since(
+def between(before: SnapshotRef, after: SnapshotRef) -> dict[str, Any]:
+    """The same between any two snapshots: what `since` gives.
+
+    Raises:
+        SnapshotError: a table of one cannot be read.
+    """
+    return since(before, after.manifest, {name: after.table(name) for name in _SAYS})
+
+
+def since(
     earlier: SnapshotRef, manifest: Mapping[str, Any], tables: Mapping[str, pl.DataFrame]
 ) -> dict[str, Any]:
+    """`material`, `schema`, `made_from`, `tables`, `indicators` and `stars` of `changes`.
+
+    Raises:
+        SnapshotError: a table of the earlier one cannot be read.
+    """
     before, now = earlier.manifest, manifest["schema_version"]
     compared = {name: _compared(name, earlier.table(name), tables[name]) for name in _SAYS}
     outcome = "stars" if tables["stars"].height else "bands"

@@ -9,7 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import polars as pl
+
 from audit.diff import CAUSES, Difference, Side, difference
+from pipelines.changes import between
 from pipelines.inputs import Inputs, read_inputs
 from pipelines.method_versions import built_with
 from pipelines.settings import Settings
@@ -18,6 +21,18 @@ from ratings.errors import SnapshotError
 from warehouse.event_log import Ledger
 from warehouse.snapshot_manifest import microseconds
 from warehouse.snapshots import SnapshotRef, snapshot
+
+_WORDS = (
+    "before_snapshot", "after_snapshot", "outcome", "organisation", "name", "indicator", "cause",
+    "status_before", "status_after",
+)  # fmt: skip
+_PARTS = {
+    name: pl.String if name in _WORDS else pl.Int64
+    for name in (
+        "before_snapshot", "after_snapshot", "outcome", "organisation", "name", "indicator", "before",
+        "after", "cause", "part_before", "part_after", "change", "status_before", "status_after", "own",
+    )
+}  # fmt: skip
 
 
 def compare(settings: Settings, before: str, after: str) -> dict[str, Any]:
@@ -29,8 +44,8 @@ def compare(settings: Settings, before: str, after: str) -> dict[str, Any]:
         after: id of the second.
 
     Returns:
-        Plain values: `before`, `after`, `order` (the causes as they were applied), and what `as_dict` says
-        of the difference.
+        Plain values: `before`, `after`, `order` (the causes as they were applied), what `as_dict` says of the
+        difference, and `tables` and `made_from` of `changes.since`: rows that say something else.
 
     Raises:
         MethodError: the method that one was built with is neither installed nor in the log.
@@ -40,7 +55,32 @@ def compare(settings: Settings, before: str, after: str) -> dict[str, Any]:
     ledger = settings.ledger()
     sides = [_side(settings, ledger, identifier) for identifier in (before, after)]
     names = {**sides[0].catalogue.organisations, **sides[1].catalogue.organisations}
-    return {"before": before, "after": after, "order": list(CAUSES)} | as_dict(difference(*sides), names)
+    said = between(*(snapshot(settings.snapshots, identifier) for identifier in (before, after)))
+    return (
+        {"before": before, "after": after, "order": list(CAUSES)}
+        | as_dict(difference(*sides), names)
+        | {"tables": said["tables"], "made_from": said["made_from"]}
+    )
+
+
+def as_frame(found: Mapping[str, Any]) -> pl.DataFrame:
+    """What `compare` found as a table: a row for each part of each change, in the order of causes.
+
+    Returns:
+        `before_snapshot`, `after_snapshot`, `outcome` (star or band), `organisation`, `name`, `indicator`
+        (null for stars), `before` and `after` of the change, `cause`, and of the part `part_before`,
+        `part_after`, `change`, `status_before`, `status_after` and `own`.
+    """
+    rows = [
+        (
+            found["before"], found["after"], found["outcome"], change["organisation"], change["name"],
+            change["indicator"], change["before"], change["after"], part["cause"], part["before"],
+            part["after"], part["change"], part["status_before"], part["status_after"], part["own"],
+        )
+        for change in found["changes"]
+        for part in change["parts"]
+    ]  # fmt: skip
+    return pl.DataFrame(rows, schema=_PARTS, orient="row")
 
 
 def as_dict(found: Difference, names: Mapping[str, Organisation]) -> dict[str, Any]:

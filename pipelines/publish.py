@@ -9,48 +9,27 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.definitions import blank_event, signed
+from pipelines.release_history import RELEASED, Step, current, history, states
+from pipelines.replay import require_same
 from pipelines.settings import Settings
 from pipelines.snapshot_checks import require_sound
 from ratings.errors import MethodError, NotFoundError, SnapshotError, StarledgerError
 from warehouse.event_log import Batch, ConflictError, Ledger, event_frame
 from warehouse.event_log import now as present
-from warehouse.snapshot_manifest import iso, microseconds
+from warehouse.snapshot_manifest import iso
 from warehouse.snapshots import SnapshotRef, latest, move_latest, snapshot
 
-RELEASED = "released"
 STATES = ("preview", "approved", RELEASED, "held", "superseded", "withdrawn")
 _SHOWN = ("preview", "approved", RELEASED)
 _AFTER_RELEASE = ("superseded", "withdrawn")
-_DRAFT = "draft"
 _LOCK = ".release-lock"
 _ATTEMPTS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One step in the life of a snapshot.
-
-    Attributes:
-        snapshot: its id.
-        state: the state it enters.
-        at: when that takes effect, microseconds UTC.
-        position: of the event in the log.
-        actor: who did it.
-        reason: why.
-    """
-
-    snapshot: str
-    state: str
-    at: int
-    position: int
-    actor: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +69,8 @@ def release(
         reason: why.
         now: the present, microseconds UTC; by default the clock's.
 
+    A snapshot is released only if its log gives it a second time: every table with the same digest.
+
     Returns:
         The step taken, and what is released now.
 
@@ -98,7 +79,7 @@ def release(
         MethodError: the method is illustrative and can never be released.
         NotFoundError: there is no such snapshot.
         SnapshotError: the state is unknown or does not follow on the present one, there is no reason, the
-            time is past, or the snapshot is not what the log says was built.
+            time is past, the snapshot is not what the log says was built, or a second build differs.
     """
     if state not in STATES:
         raise SnapshotError(
@@ -126,14 +107,16 @@ def release(
 
 def _append(settings: Settings, ledger: Ledger, step: Step, moment: int) -> Batch:
     """Record a step that may be taken, as the log stands; where it has grown meanwhile, look again."""
-    whole = False
+    seen = False
     for attempt in range(1, _ATTEMPTS + 1):
         head = ledger.head()
         built = _built(settings, ledger, step.snapshot)
         _admit(ledger, built, step.state, moment)
-        if step.state in _SHOWN and not whole:
+        if step.state in _SHOWN and not seen:
             _require_as_built(settings, built, snapshot(settings.snapshots, step.snapshot))
-            whole = True
+            if step.state == RELEASED:
+                require_same(settings, step.snapshot)
+            seen = True
         payload = {"snapshot": step.snapshot, "state": step.state, "at": iso(step.at)}
         event = blank_event("release", payload, reason=step.reason)
         batch = signed(settings, "release", "", step.reason, simulated=built["simulated"])
@@ -236,49 +219,6 @@ def _settle(settings: Settings, moment: int) -> str | None:
             move_latest(settings.snapshots, None)  # rather nothing than what is no longer released
         raise
     return step.snapshot
-
-
-def history(ledger: Ledger, snapshot_id: str | None = None) -> list[Step]:
-    """Every step taken, of one snapshot or all, in the order of the log."""
-    actors = {b.id: b.actor for b in ledger.batches(kind="release")}
-    steps = [
-        Step(
-            snapshot=event["payload"]["snapshot"],
-            state=event["payload"]["state"],
-            at=microseconds(event["payload"]["at"]),
-            position=event["position"],
-            actor=actors[event["batch"]],
-            reason=event["reason"] or "",
-        )
-        for event in ledger.events("release")
-    ]
-    return [step for step in steps if snapshot_id is None or step.snapshot == snapshot_id]
-
-
-def states(steps: Iterable[Step], at: int) -> dict[str, Step]:
-    """The step that holds for each snapshot at a time.
-
-    A step replaces what was planned before it for a later time: holding a snapshot today calls off its
-    release of tomorrow.
-    """
-    plans: dict[str, list[Step]] = {}
-    for step in sorted(steps, key=lambda s: s.position):
-        plan = plans.setdefault(step.snapshot, [])
-        plan[:] = [earlier for earlier in plan if earlier.at <= step.at] + [step]
-    begun = {name: [step for step in plan if step.at <= at] for name, plan in plans.items()}
-    return {name: plan[-1] for name, plan in begun.items() if plan}
-
-
-def current(steps: Sequence[Step], at: int) -> Step | None:
-    """The release that holds at a time: of all snapshots in state `released`, the one released last."""
-    released = [step for step in states(steps, at).values() if step.state == RELEASED]
-    return max(released, key=lambda step: (step.at, step.position), default=None)
-
-
-def state_of(ledger: Ledger, snapshot_id: str, at: int | None = None) -> str:
-    """The state of a snapshot at a time (default: now); `draft` before its first step."""
-    step = states(history(ledger, snapshot_id), present() if at is None else at).get(snapshot_id)
-    return step.state if step else _DRAFT
 
 
 def _built(settings: Settings, ledger: Ledger, snapshot_id: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pipelines.attest import attest, sources
 from pipelines.definitions import adopt, blank_event, signed
 from pipelines.inputs import SIMULATED as SIMULATED
 from pipelines.inputs import Inputs, input_collections, read_inputs, recorded_decisions
-from pipelines.publish import current, history
+from pipelines.release_history import current, history
 from pipelines.settings import Settings, code_version
 from pipelines.tables import snapshot_tables
 from ratings.catalogue import load_catalogue

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.inputs import read_inputs
+from pipelines.method_versions import built_with
 from pipelines.rate import apply
 from pipelines.settings import Settings
 from pipelines.tables import snapshot_tables
@@ -22,6 +23,12 @@ from warehouse.snapshot_manifest import microseconds
 from warehouse.snapshot_tables import TABLES
 from warehouse.snapshots import snapshot
 from warehouse.table_digest import digest
+
+_HINTS = {
+    "method": "give the method file it was built with: --method FILE",
+    "catalogue": "install the version of starledger it was built with (see `starledger snapshots show`)",
+    "quality": "install the version of starledger it was built with: its quality.toml is another",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,22 @@ class Replay:
     changed: tuple[str, ...]
     tables: tuple[TableReplay, ...]
 
+    @property
+    def told(self) -> str:
+        """What was found, in a sentence."""
+        if self.identical:
+            return f"{self.id}: built again from the log, every table the same"
+        differing = ", ".join(table.table for table in self.tables if not table.identical)
+        changed = [what for what in self.changed if what in _HINTS]
+        because = f"; what it was built with has changed: {', '.join(changed)}" if changed else ""
+        tables = f"differs in: {differing}" if differing else "has the same tables"
+        return f"built again, {self.id} {tables}{because}"
+
+    @property
+    def hint(self) -> str | None:
+        """What to do where something that it was built with has changed."""
+        return "; ".join(_HINTS[what] for what in self.changed if what in _HINTS) or None
+
     def as_dict(self) -> dict[str, Any]:
         """The attributes, for JSON."""
         return asdict(self)
@@ -66,9 +89,11 @@ def replay(settings: Settings, snapshot_id: str, *, method: str | Path | None = 
     Args:
         settings: where the log and the snapshot are.
         snapshot_id: the snapshot.
-        method: file of the method, where it is not one that comes with this package.
+        method: a method to build with in place of the one that the snapshot was built with, which is the one
+            installed or the one that the log adopted.
 
     Raises:
+        MethodError: the method that it was built with is neither installed nor in the log.
         NotFoundError: there is no such snapshot or method.
         SnapshotError: the log has not come as far as the snapshot says.
     """
@@ -80,7 +105,9 @@ def replay(settings: Settings, snapshot_id: str, *, method: str | Path | None = 
             f"{snapshot_id} rests on the log up to {said['as_recorded']}, and it ends at {end}",
             hint="give the ledger that it was built from with --database-url",
         )
-    rule, catalogue = load_method(method or said["method"]["id"]), load_catalogue()
+    built = said["method"]
+    rule = load_method(method) if method else built_with(ledger, built["id"], built["sha256"])
+    catalogue = load_catalogue()
     inputs = read_inputs(
         ledger,
         rule,
@@ -118,3 +145,18 @@ def replay(settings: Settings, snapshot_id: str, *, method: str | Path | None = 
         changed
     )
     return Replay(snapshot_id, identical, changed, tuple(tables))
+
+
+def require_same(settings: Settings, snapshot_id: str) -> None:
+    """Refuse a snapshot that its log does not give a second time.
+
+    Raises:
+        MethodError: the method that it was built with is neither installed nor in the log.
+        SnapshotError: a second build differs; the message says in what.
+    """
+    again = replay(settings, snapshot_id)
+    if not again.identical:
+        raise SnapshotError(
+            f"{again.told}: it is not released",
+            hint=again.hint or "run `starledger ledger verify`, then build it anew with `starledger rate`",
+        )

@@ -98,8 +98,8 @@ def release(
     as_json: Json = False,
 ) -> None:
     """Let a snapshot enter a state of its life. Only a release moves latest.json."""
-    from pipelines.publish import RELEASED
     from pipelines.publish import release as run
+    from pipelines.release_history import RELEASED
     from warehouse.snapshot_manifest import iso
 
     done = run(

@@ -13,17 +13,12 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.options import Actor, DatabaseUrl, Json, Warehouse, open_settings, print_json, print_table
-from ratings.errors import NotFoundError, SnapshotError
+from ratings.errors import SnapshotError
 
 app = typer.Typer(help="Versioned rating snapshots.", no_args_is_help=True)
 
 _SHOWN = 50
 """How many changes a person is shown."""
-_HINTS = {
-    "method": "give the method file it was built with: --method FILE",
-    "catalogue": "install the version of starledger it was built with (see `starledger snapshots show`)",
-    "quality": "install the version of starledger it was built with: its quality.toml is another",
-}
 
 
 @app.command("list")
@@ -132,6 +127,10 @@ def verify(
 def diff(
     before: Annotated[str, typer.Argument(metavar="A", help="The earlier snapshot.")],
     after: Annotated[str, typer.Argument(metavar="B", help="The later snapshot.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(metavar="F.parquet", help="Write a row for each part of each change, as Parquet."),
+    ] = None,
     warehouse: Warehouse = None,
     database_url: DatabaseUrl = None,
     actor: Actor = None,
@@ -139,9 +138,13 @@ def diff(
 ) -> None:
     """Why stars (or bands, where there are no stars) changed: each change split by cause."""
     from audit.diff import CAUSES
-    from pipelines.compare import compare
+    from pipelines.compare import as_frame, compare
+    from pipelines.outputs import replaced
 
     found = compare(open_settings(warehouse, database_url, actor), before, after)
+    if out is not None:
+        with replaced(out) as sink:
+            as_frame(found).write_parquet(sink)
     if as_json:
         print_json(found)
         return
@@ -157,6 +160,7 @@ def diff(
     ]
     print(f"{found['compared']:,} {noun}s compared, {len(changes):,} moved")
     print_table("Causes, in the order in which they are applied", rows)
+    print_table("Rows that say something else", [{"table": name} | n for name, n in found["tables"].items()])
     for change in changes[:_SHOWN]:
         what = f", {change['indicator']}" if change["indicator"] else ""
         print(f"{change['name']}{what}: {noun} {_shown(change['before'])} -> {_shown(change['after'])}")
@@ -168,6 +172,8 @@ def diff(
             )
     if len(changes) > _SHOWN:
         print(f"and {len(changes) - _SHOWN:,} more: --json shows them")
+    if out is not None:
+        print(f"every part of every change is in {out}")
 
 
 def _shown(value: int | None) -> str:
@@ -179,7 +185,7 @@ def replay(
     snapshot_id: Annotated[str, typer.Argument(metavar="ID", help="The snapshot.")],
     method: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="File of its method, where that does not come with starledger."),
+        typer.Option(metavar="FILE", help="A method file in place of the method it was built with."),
     ] = None,
     warehouse: Warehouse = None,
     database_url: DatabaseUrl = None,
@@ -188,30 +194,36 @@ def replay(
 ) -> None:
     """Build a snapshot again from the log and compare it, table by table."""
     from pipelines.replay import replay as run
-    from ratings.methods import list_methods
-    from warehouse.snapshots import snapshot
 
     settings = open_settings(warehouse, database_url, actor)
-    built_with = snapshot(settings.snapshots, snapshot_id).manifest["method"]["id"]
-    if method is None and built_with not in {shipped.id for shipped in list_methods()}:
-        raise NotFoundError(
-            f"{snapshot_id} was built with the method {built_with}, which does not come with starledger",
-            hint="give the file it was built with: --method FILE",
-        )
     done = run(settings, snapshot_id, method=method)
     if as_json:
         print_json(done.as_dict())
     elif done.identical:
-        print(f"{snapshot_id}: built again from the log, every table the same")
+        print(done.told)
     if not done.identical:
-        differing = ", ".join(table.table for table in done.tables if not table.identical)
-        tables = f"differs in: {differing}" if differing else "has the same tables"
-        changed = [what for what in done.changed if what in _HINTS]
-        because = f"; what it was built with has changed: {', '.join(changed)}" if changed else ""
-        raise SnapshotError(
-            f"built again, {snapshot_id} {tables}{because}",
-            hint="; ".join(_HINTS[what] for what in changed) or None,
-        )
+        raise SnapshotError(done.told, hint=done.hint)
+
+
+@app.command()
+def history(
+    snapshot_id: Annotated[
+        str | None, typer.Argument(metavar="[ID]", help="Only this snapshot. Default: all.")
+    ] = None,
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Every state that snapshots entered: who, why, from when, and what latest.json says from then on."""
+    from pipelines.release_history import life
+
+    rows = life(open_settings(warehouse, database_url, actor).ledger(), snapshot_id)
+    if as_json:
+        print_json(rows)
+    else:
+        shown = [row | {"latest": row["latest"] or "nothing"} for row in rows]
+        print_table("Release history", shown, ["snapshot", "state", "at", "actor", "reason", "latest"])
 
 
 @app.command()

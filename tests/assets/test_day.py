@@ -24,8 +24,9 @@ from assets.sources import source_key
 from assets.stars import BANDS, JUDGEMENTS, SNAPSHOT, SNAPSHOT_TAG, STARS
 from pipelines.drafts import round_name
 from pipelines.overdue import returns_due
-from pipelines.publish import history, release
+from pipelines.publish import release
 from pipelines.rate import build
+from pipelines.release_history import history
 from pipelines.settings import Settings
 from tests.made_ledgers import OUT, append, figure, simulated_warehouse, some_figures, warehouse
 from tests.pipelines.test_alerts import Hook, hook, webhook

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -87,3 +89,34 @@ def test_snapshots_that_are_not_here_or_of_another_log_are_refused(here: Setting
     other = replace(warehouse(tmp_path / "other"), warehouse=here.warehouse)
     with pytest.raises(SnapshotError, match="another log"):
         compare(other, built.id, built.id)
+
+
+def test_the_difference_is_a_table_json_and_parquet_that_say_the_same(here: Settings, tmp_path: Path) -> None:
+    some_figures(here)
+    append(here, [figure("camden", 99.0)], at=OUT + HOUR)
+    before = build(here, "lait-quartile", as_published=OUT)
+    after = build(here, "lait-quartile", as_published=OUT + HOUR)
+    file = tmp_path / "changes.parquet"
+    command = [
+        "snapshots",
+        "diff",
+        before.id,
+        after.id,
+        "--warehouse",
+        str(here.warehouse),
+        "--out",
+        str(file),
+    ]
+    shown = CliRunner().invoke(app, command)
+    assert shown.exit_code == 0, shown.output
+    assert f"every part of every change is in {file}" in shown.output
+    said = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)
+    rows = pl.read_parquet(file)
+    assert rows.height == sum(len(change["parts"]) for change in said["changes"]) > 0
+    assert rows.filter(organisation="camden").select("before", "after", "cause", "change").rows() == [
+        (4, 1, "revision", -3)
+    ]
+    assert said["tables"]["observations"] == {"added": 0, "removed": 0, "changed": 1}
+    assert said["tables"]["stars"] == {"added": 0, "removed": 0, "changed": 0}
+    assert set(said["tables"]) == {"observations", "bands", "judgements", "freshness", "stars"}
+    assert "as_published" in said["made_from"]

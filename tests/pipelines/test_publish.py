@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Barrier, BrokenBarrierError, Event
 from typing import Any
 
+import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -18,8 +19,9 @@ from typer.testing import CliRunner
 
 from pipelines import publish
 from pipelines.cli import app
-from pipelines.publish import STATES, Step, current, history, release, settle, state_of, states
+from pipelines.publish import STATES, release, settle
 from pipelines.rate import build
+from pipelines.release_history import Step, current, history, life, state_of, states
 from pipelines.settings import Settings
 from ratings.errors import MethodError, NotFoundError, SnapshotError
 from tests.made_ledgers import OUT, append, figure, overwrite, simulated_warehouse, some_figures, warehouse
@@ -335,3 +337,71 @@ def test_a_release_for_later_says_when_and_settling_lifts_it(
     settled = CliRunner().invoke(app, ["snapshots", "settle", *place])
     assert settled.output == f"latest.json names {first.id}\n"
     assert named(here) == first.id
+
+
+def test_a_snapshot_that_a_second_build_does_not_give_is_not_released(
+    here: Settings, first: SnapshotRef, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from pipelines import replay
+
+    true = replay.snapshot_tables
+
+    def another(*arguments: Any, **more: Any) -> Any:
+        tables = true(*arguments, **more)
+        return tables | {"bands": tables["bands"].with_columns(band=1 + pl.col("band"))}
+
+    monkeypatch.setattr(replay, "snapshot_tables", another)
+    with pytest.raises(SnapshotError, match=r"differs in: bands: it is not released.*Next: "):
+        release(here, first.id, reason="r")
+    assert named(here) is None
+    assert history(here.ledger()) == []
+    release(here, first.id, state="held", reason="looks wrong")  # other steps are not held up
+
+
+def test_every_state_of_a_life_is_told_with_what_latest_says_after_it(
+    here: Settings, first: SnapshotRef, second: SnapshotRef
+) -> None:
+    steps = [
+        (first, "preview", None),
+        (first, "approved", None),
+        (first, "released", first),
+        (second, "held", first),
+        (second, "released", second),
+        (first, "superseded", second),
+        (second, "withdrawn", None),
+        (first, "released", first),
+    ]
+    for snapshot, state, after in steps:
+        release(here, snapshot.id, state=state, reason=f"because of {state}")
+        assert named(here) == (after.id if after else None)
+    told = life(here.ledger())
+    assert [row["state"] for row in told[:2]] == ["draft", "draft"]
+    assert [(row["snapshot"], row["state"], row["latest"]) for row in told[2:]] == [
+        (snapshot.id, state, after.id if after else None) for snapshot, state, after in steps
+    ]
+    assert {row["actor"] for row in told} == {"tester"}
+    assert told[2]["reason"] == "because of preview"
+    assert [row["position"] for row in told] == sorted(row["position"] for row in told)
+    assert [row for row in told if row["snapshot"] == second.id] == life(here.ledger(), second.id)
+
+
+def test_a_release_under_embargo_is_told_with_what_latest_will_say(
+    here: Settings, first: SnapshotRef
+) -> None:
+    release(here, first.id, at=now() + HOUR, reason="r")
+    assert named(here) is None
+    [_, step] = life(here.ledger())
+    assert (step["state"], step["latest"]) == ("released", first.id)
+    assert step["at"] > iso(now())
+
+
+def test_the_history_is_a_command_and_an_unknown_snapshot_an_error(
+    here: Settings, first: SnapshotRef
+) -> None:
+    release(here, first.id, reason="checked")
+    command = ["snapshots", "history", "--warehouse", str(here.warehouse)]
+    said = json.loads(CliRunner().invoke(app, [*command, "--json"]).output)
+    assert said == life(here.ledger())
+    assert "checked" in CliRunner().invoke(app, [*command, first.id]).output
+    refused = CliRunner().invoke(app, [*command, "nothing"])
+    assert isinstance(refused.exception, NotFoundError)
