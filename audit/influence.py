@@ -11,7 +11,7 @@ from typing import Any
 
 import polars as pl
 
-from ratings.catalogue import load_catalogue
+from ratings.catalogue import Organisation, load_catalogue
 from ratings.errors import InputError
 from warehouse.snapshots import SnapshotRef
 
@@ -37,7 +37,12 @@ def influence_of(found: SnapshotRef, organisation: str | None = None) -> dict[st
         InputError: the snapshot has no stars, or is older than this table.
         NotFoundError: there is no such organisation.
     """
-    catalogue = load_catalogue()
+    catalogue = load_catalogue().plus(
+        Organisation(**row)
+        for row in found.table("organisations")
+        .select("name", "kind", "region", "opened", "closed", id="organisation")
+        .to_dicts()
+    )
     body = catalogue.resolve(organisation) if organisation else None
     if "influence" not in found.manifest["tables"]:
         raise InputError(

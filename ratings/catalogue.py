@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
+from types import MappingProxyType
 
 import polars as pl
 
@@ -280,6 +281,16 @@ class Catalogue:
                 "opened": pl.Date,
                 "closed": pl.Date,
             },
+        )
+
+    def plus(self, bodies: Iterable[Organisation], codes: Iterable[Code] = ()) -> Catalogue:
+        """With these organisations besides, each found by its name, and these codes of theirs."""
+        added = {body.id: body for body in bodies if body.id not in self.organisations}
+        names = [Code(body.id, NAME_SCHEME, body.name, None, None) for body in added.values()]
+        return replace(
+            self,
+            organisations=MappingProxyType({**self.organisations, **added}),
+            codes=(*self.codes, *names, *codes),
         )
 
     def existing(self, kinds: Iterable[str], day: date) -> pl.DataFrame:

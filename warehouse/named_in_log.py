@@ -6,12 +6,9 @@ Not here: what id a name gets (ratings/named_organisations.py), the register (ra
 
 from __future__ import annotations
 
-from dataclasses import replace
-from types import MappingProxyType
-
 import polars as pl
 
-from ratings.catalogue import NAME_SCHEME, Catalogue, Code, Organisation
+from ratings.catalogue import Catalogue, Code, Organisation
 from ratings.collections import list_collections
 from ratings.named_organisations import name_for_people
 from warehouse import schema
@@ -35,13 +32,15 @@ def with_named(catalogue: Catalogue, ledger: Ledger, *, as_recorded: int | None 
     if not batches:
         return catalogue
     first, last = batches[0].first_position, max(b.last_position for b in batches)
+    these = ", ".join(f"'{identifier}'" for identifier in sorted(kinds))
     found = ledger.database.frame(
         schema.event,
         ["position", "batch", "organisation", "organisation_code"],
-        f"position BETWEEN {first:d} AND {last:d} AND organisation_code IS NOT NULL",
+        f"position BETWEEN {first:d} AND {last:d} AND collection IN ({these})"
+        " AND organisation_code IS NOT NULL",
     ).filter(pl.col("batch").is_in([b.id for b in batches]))
     collection = {b.id: kinds[b.collection or ""] for b in batches}
-    bodies: dict[str, Organisation] = {}
+    bodies: list[Organisation] = []
     codes: list[Code] = []
     for batch, identifier, printed in (
         found.sort("position")
@@ -49,17 +48,7 @@ def with_named(catalogue: Catalogue, ledger: Ledger, *, as_recorded: int | None 
         .select("batch", "organisation", "organisation_code")
         .iter_rows()
     ):
-        named = collection[batch]
-        name = name_for_people(identifier, printed)
-        bodies[identifier] = Organisation(
-            identifier, name, named.organisations_named_as or "", None, None, None
-        )
-        codes += [
-            Code(identifier, scheme, text, None, None)
-            for scheme, text in ((NAME_SCHEME, name), (named.organisation_scheme, printed))
-        ]
-    return replace(
-        catalogue,
-        organisations=MappingProxyType({**catalogue.organisations, **bodies}),
-        codes=(*catalogue.codes, *codes),
-    )
+        said, name = collection[batch], name_for_people(identifier, printed)
+        bodies.append(Organisation(identifier, name, said.organisations_named_as or "", None, None, None))
+        codes.append(Code(identifier, said.organisation_scheme, printed, None, None))
+    return catalogue.plus(bodies, codes)

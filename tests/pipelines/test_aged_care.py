@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from audit.influence import influence_of
 from audit.trace import trace
 from pipelines.cli import app
 from pipelines.ingest import ingest
@@ -178,6 +179,13 @@ def test_a_star_is_traced_to_the_column_of_each_part(small: Small) -> None:
     staffing = next(f for f in shown["figures"] if f["indicator"] == "AGEDCARE:staffing")
     assert staffing["source"]["row"] == 2
     assert {"column": "staffing_rating", "means": "value", "text": None} in staffing["source"]["cells"]
+
+
+def test_what_a_star_hangs_on_is_asked_by_the_name_in_the_file(small: Small) -> None:
+    here = small[0]
+    built = build(here, "aged-care-au", as_published=parse_time("2025-03-01"))
+    found = influence_of(built, "Acacia House | NSW")
+    assert found["organisation"]["id"] == "agedcare-acacia-house-nsw"
 
 
 def test_the_same_file_again_is_known(small: Small) -> None:
