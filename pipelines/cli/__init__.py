@@ -17,6 +17,7 @@ from pipelines.cli import (
     calendar,
     decisions,
     demo,
+    export,
     figures,
     influence,
     ingest,
@@ -50,6 +51,7 @@ for name, group in (
     ("snapshots", snapshots.app),
     ("methods", methods.app),
     ("ledger", ledger.app),
+    ("export", export.app),
 ):
     app.add_typer(group, name=name)
 
