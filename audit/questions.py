@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from audit.evidence import evidence_of
+from audit.explanation import explanation
+from audit.method_versions import built_with
 from audit.trace import choose
 from ratings.catalogue import Catalogue, Organisation, load_catalogue
-from ratings.errors import MethodError, NotFoundError
-from ratings.methods import Method, load_method
+from ratings.errors import NotFoundError
+from ratings.methods import Method
 from ratings.stars import SERVICE_WORDS
 from warehouse.event_log import Ledger
 from warehouse.named_in_log import with_named
@@ -24,11 +26,6 @@ from warehouse.snapshots import SnapshotRef, snapshot
 
 KINDS = ("no_judgement", "star_deciding", "contradicted", "overdue", "missing", "dubious")
 """What a question is about, the most important first."""
-DUBIOUS_SHARE = 0.2
-"""From this share of revised, withdrawn, suppressed or refused figures on, an indicator is dubious."""
-
-
-_BEST_LEVEL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +36,8 @@ class Question:
         kind: one of KINDS.
         service: the service it is about, None where it is the whole organisation.
         indicator: the indicator it is about, None where it is a judgement.
-        decides: whether the answer can change the star: it touches a judgement that alone, one level better
-            or worse, gives another star.
+        decides: whether the answer can change the star: a judgement that one level better or worse gives
+            another star, a figure that alone can give another one by moving, by coming, or by being left out.
         asks: the question in a sentence.
     """
 
@@ -93,36 +90,30 @@ def questions(
 def _questions(
     ledger: Ledger, found: SnapshotRef, catalogue: Catalogue, body: Organisation
 ) -> Iterator[Question]:
-    method = _method(found)
+    said = found.manifest["method"]
+    method = built_with(ledger, said["id"], said["sha256"])
     judgements = found.table("judgements", organisation=body.id).to_dicts()
     deciding = _deciding(method, found, judgements)
-    services = _services(method)
+    services = _services(method, catalogue)
     touched = {row["service"] for row in judgements if row["part"] in deciding}
+    why = explanation(found, body.id)
     yield from _of_judgements(method, judgements, deciding, catalogue)
-    yield from _of_figures(found, catalogue, body, services, touched)
-    yield from _of_evidence(ledger, found, body, judgements, services, touched)
+    yield from _of_near(why, catalogue, services)
+    yield from _of_figures(found, catalogue, body, services, why)
+    yield from _of_evidence(ledger, found, catalogue, body, method, judgements, services, touched)
 
 
-def _method(found: SnapshotRef) -> Method | None:
-    """The method of a snapshot, where the very one is installed here."""
-    said = found.manifest["method"]
-    try:
-        method = load_method(said["id"])
-    except (NotFoundError, MethodError):
-        return None
-    return method if method.sha256 == said["sha256"] else None
+def _services(method: Method, catalogue: Catalogue) -> dict[str, str]:
+    """Indicator -> the service that it counts for, or caps."""
+    caps = {cap.indicator: method.part(cap.part).service for cap in method.caps}
+    counts = method.inputs(catalogue).sort("part", descending=True)
+    return caps | dict(counts.select("indicator", "service").iter_rows())
 
 
-def _services(method: Method | None) -> dict[str, str]:
-    """Service of the catalogue -> rated service."""
-    parts = method.parts.all if method else ()
-    return {member: part.service for part in parts if part.rule for member in part.rule.services}
-
-
-def _deciding(method: Method | None, found: SnapshotRef, judgements: list[dict[str, Any]]) -> set[str]:
+def _deciding(method: Method, found: SnapshotRef, judgements: list[dict[str, Any]]) -> set[str]:
     """The parts whose judgement alone, one level better or worse, would give another star."""
     levels = {row["part"]: row["level"] for row in judgements}
-    if method is None or not method.stars or any(levels.get(name) is None for name in method.parts.names):
+    if not method.stars or any(levels.get(name) is None for name in method.parts.names):
         return set()
     table = method.table(found.manifest["method"]["option"])
     now = tuple(levels[name] for name in method.parts.names)
@@ -135,17 +126,12 @@ def _deciding(method: Method | None, found: SnapshotRef, judgements: list[dict[s
     return changed
 
 
-def _title(method: Method | None, row: dict[str, Any]) -> str:
-    """What a judgement is called, as its method has it where that is here."""
-    return method.part(row["part"]).title if method else row["part"].replace("_", " ")
-
-
 def _of_judgements(
-    method: Method | None, judgements: list[dict[str, Any]], deciding: set[str], catalogue: Catalogue
+    method: Method, judgements: list[dict[str, Any]], deciding: set[str], catalogue: Catalogue
 ) -> Iterator[Question]:
     """Judgements that are not there, and key thresholds that bind."""
     for row in judgements:
-        what = _title(method, row)
+        what = method.part(row["part"]).title
         if row["level"] is None:
             yield Question(
                 "no_judgement", row["service"] or None, None, True, f"What is {what}? {row['rule']}"
@@ -163,48 +149,65 @@ def _of_judgements(
             )
 
 
-def _of_figures(
-    found: SnapshotRef, catalogue: Catalogue, body: Organisation, services: dict[str, str], deciding: set[str]
+def _of_near(
+    why: dict[str, list[dict[str, Any]]], catalogue: Catalogue, services: dict[str, str]
 ) -> Iterator[Question]:
-    """Figures that are late or were never reported, and indicators whose figures are often wrong."""
+    """The figures that are nearest to another star; a cap that binds has asked of its own already."""
+    capping = {cap["by"] for cap in why["caps"]}
+    for row in why["counterfactuals"]:
+        if row["kind"] == "figure" and row["nearest"] and row["input"] not in capping:
+            asks = f"Is {_named(catalogue, row['input'])} right? It would be {row['says']}"
+            yield Question("star_deciding", services.get(row["input"]), row["input"], True, asks)
+
+
+def _of_figures(
+    found: SnapshotRef,
+    catalogue: Catalogue,
+    body: Organisation,
+    services: dict[str, str],
+    why: dict[str, list[dict[str, Any]]],
+) -> Iterator[Question]:
+    """Figures that are late or were never reported, and indicators that cannot be relied on.
+
+    Dubious is what is graded red, and what is graded amber where the star hangs on it.
+    """
     quality = {row["indicator"]: row for row in found.table("quality").to_dicts()}
+    rests = {row["indicator"] for row in why["rests_on"]}
+    moves = rests | {row["input"] for row in why["counterfactuals"] if row["kind"] == "figure"}
     for row in found.table("freshness", organisation=body.id).to_dicts():
-        indicator = catalogue.indicator(row["indicator"])
-        service = services.get(indicator.service)
-        decides = service in deciding and indicator.banded
-        named = f"{indicator.code} ({indicator.title})"
+        code = row["indicator"]
+        service, named = services.get(code), _named(catalogue, code)
+        comes = row.get("other_stars") is not None
         if row["state"] == "out_of_date":
             late = f"{row['days_late']} days late" if row["days_late"] is not None else "late"
             asks = f"When will the figure of {row['expected_period']} for {named} come? It is {late}"
-            yield Question("overdue", service, indicator.code, decides, asks)
+            yield Question("overdue", service, code, comes, asks)
         elif row["state"] == "missing":
-            yield Question("missing", service, indicator.code, decides, f"Why was {named} never reported?")
-        if (share := _doubtful(quality.get(indicator.code))) >= DUBIOUS_SHARE and row["state"] != "missing":
-            asks = f"Can {named} be relied on? "
-            asks += f"Of its figures {share:.0%} were revised, withdrawn, suppressed or refused"
-            yield Question("dubious", service, indicator.code, decides, asks)
+            yield Question("missing", service, code, comes, f"Why was {named} never reported?")
+        grade = quality.get(code, {}).get("grade")
+        if row["state"] != "missing" and (grade == "red" or (grade == "amber" and code in rests)):
+            reason = quality[code]["reasons"].split("\n")[0]
+            asks = f"Can {named} be relied on? It is graded {grade}: {reason}"
+            yield Question("dubious", service, code, code in moves, asks)
 
 
-def _doubtful(row: dict[str, Any] | None) -> float:
-    """The share of an indicator's figures that something was wrong with; no more than one."""
-    if row is None or not row["figures"] + row["missing"] + row["quarantined"]:
-        return 0.0
-    wrong = row["revised"] + row["withdrawn"] + row["suppressed"] + row["quarantined"]
-    return min(1.0, wrong / (row["figures"] + row["missing"] + row["quarantined"]))
+def _named(catalogue: Catalogue, code: str) -> str:
+    return f"{code} ({catalogue.indicator(code).title})"
 
 
 def _of_evidence(
     ledger: Ledger,
     found: SnapshotRef,
+    catalogue: Catalogue,
     body: Organisation,
+    method: Method,
     judgements: list[dict[str, Any]],
     services: dict[str, str],
     deciding: set[str],
 ) -> Iterator[Question]:
     """Evidence that says the opposite of a band, or of a judgement of how well people are served."""
-    catalogue = load_catalogue()
     bands = found.table("bands", organisation=body.id)
-    best = bands["band"].max()
+    best = len(method.bandings[0].labels) if method.bandings else 0
     by_code = {row["indicator"]: row["band"] for row in bands.to_dicts()}
     served = {row["service"]: row for row in judgements if row["aspect"] == "serving"}
     for item in evidence_of(ledger, body.id):
@@ -217,14 +220,17 @@ def _of_evidence(
             continue
         if code is not None:
             band = by_code.get(code)
-            if band is not None and isinstance(best, int) and _opposite(finding, band - 1, best - 1):
-                service = services.get(catalogue.indicator(code).service)
+            if band is not None and _opposite(finding, band - 1, best - 1):
+                service = services.get(code)
                 asks = f"Why does {code} stand in band {band} of {best}, when {quoted}?"
                 yield Question("contradicted", service, code, service in deciding, asks)
             continue
         row = served.get(says.get("service", ""))
-        if row is not None and row["level"] is not None and _opposite(finding, row["level"], _BEST_LEVEL):
-            asks = f"Why are {SERVICE_WORDS[row['service']]} judged {row['judgement']!r}, when {quoted}?"
+        if row is None or row["level"] is None:
+            continue
+        if _opposite(finding, row["level"], len(method.parts.scale(row["part"])) - 1):
+            what = SERVICE_WORDS.get(row["service"], method.part(row["part"]).title)
+            asks = f"Why are {what} judged {row['judgement']!r}, when {quoted}?"
             yield Question("contradicted", row["service"], None, row["service"] in deciding, asks)
 
 

@@ -12,9 +12,9 @@ from typing import Any
 import polars as pl
 
 from audit.diff import CAUSES, Difference, Side, difference
+from audit.method_versions import built_with
 from pipelines.changes import between
 from pipelines.inputs import Inputs, read_inputs
-from pipelines.method_versions import built_with
 from pipelines.settings import Settings
 from ratings.catalogue import Organisation, load_catalogue
 from ratings.errors import SnapshotError

@@ -60,6 +60,7 @@ FACTS = (
     ("judgements", "published_ratings.csv"),
     ("published_totals", "published_totals.csv"),
     ("a1_2001", "a1_placements_2001.csv"),
+    ("evidence", "evidence.csv"),
 )
 """Collections of facts and the bundled file of each."""
 WIDTH = 100

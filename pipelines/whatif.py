@@ -18,10 +18,10 @@ from typing import Any
 import polars as pl
 
 from audit.diff import CAUSES, Side, difference, outcomes
+from audit.method_versions import method_named
 from pipelines.compare import as_dict, side_of
 from pipelines.ingest import proposed
 from pipelines.inputs import Inputs, read_inputs
-from pipelines.method_versions import method_named
 from pipelines.rate import start_of_today
 from pipelines.settings import Settings
 from ratings.catalogue import load_catalogue

@@ -136,3 +136,111 @@ def test_the_command_asks(here: Settings) -> None:
     done = CliRunner().invoke(app, ["questions", "camden", "--warehouse", str(here.warehouse)])
     assert done.exit_code == 0, done.output
     assert "Is PAF:A1 right at 25 percent?" in done.output
+
+
+def test_a_red_indicator_is_dubious_and_decides_where_the_star_hangs_on_it(here: Settings) -> None:
+    asked = questions(here.ledger(), here.snapshots, "camden")["questions"]
+    dubious = {q["indicator"]: q for q in asked if q["kind"] == "dubious"}
+    assert set(dubious) == {"PAF:A1"}
+    assert "It is graded red: completeness: " in dubious["PAF:A1"]["asks"]
+    assert dubious["PAF:A1"]["service"] == "children"
+
+
+def test_the_figure_nearest_to_another_star_is_asked_for(tmp_path: Path) -> None:
+    made = warehouse(tmp_path / "w")
+    append(made, judgements("camden", "most excellent most excellent"), collection="judgements", at=MAY)
+    a1 = figure("camden", 19.0, indicator="PAF:A1", period="2000-04-01/P1Y", denominator=500.0)
+    append(made, [a1], collection="a1_2001", at=MAY - 1)
+    built = build(made, "ssi-2002", as_published=MAY)
+    asked = questions(made.ledger(), made.snapshots, "camden", built.id)["questions"]
+    near = next(q for q in asked if q["kind"] == "star_deciding")
+    assert near["decides"]
+    assert near["asks"].endswith(
+        "right? It would be two stars with PAF:A1 above 20 %, against 19 % "
+        "(then serving people well for children: some)"
+    )
+
+
+THREE_LEVELS = """
+id = "three"
+version = "1"
+title = "three levels"
+status = "illustrative"
+effective_from = 2000-01-01
+population = ["council"]
+sources = ["made here"]
+
+[scope]
+prefixes = ["PAF:"]
+core = false
+
+[periods]
+minimum = 1
+kept = 1
+history = 1
+
+[scales]
+serving = ["bad", "fair", "good"]
+
+[judgements]
+basis = "recorded"
+
+[judgements.rounds]
+2002-05 = 2002-05-30
+
+[[parts]]
+name = "adults_serving"
+title = "serving people well for adults"
+service = "adults"
+aspect = "serving"
+
+[stars]
+lowest = 0
+highest = 2
+default = "A"
+
+[stars.tables.A]
+title = "as judged"
+
+[[stars.tables.A.rules]]
+stars = 2
+all_at_least = { serving = "good" }
+says = "adults are served well"
+
+[[stars.tables.A.rules]]
+stars = 1
+all_at_least = { serving = "fair" }
+says = "adults are served fairly"
+
+[[stars.tables.A.rules]]
+stars = 0
+says = "adults are served badly"
+"""
+
+
+def test_evidence_is_held_against_the_levels_that_the_method_has(tmp_path: Path) -> None:
+    # Of three levels the middle one is in neither half; the method comes out of the log.
+    made = warehouse(tmp_path / "w")
+    append(made, judgements("camden", "- - fair -")[2:3], collection="judgements", at=MAY)
+    append(made, judgements("hackney", "- - bad -")[2:3], collection="elsewhere", at=MAY)
+    file = made.warehouse / "three.toml"
+    file.write_text(THREE_LEVELS)
+    seen = made.warehouse / "seen.csv"
+    rows = [f"{who},2002-04-01,inspection,adults,,good,Well run,\n" for who in ("Camden", "Hackney")]
+    seen.write_text(HEADER + "".join(rows))
+    ingest(made, [seen], "evidence")
+    built = build(made, file, as_published=MAY)
+    asked = {
+        who: [
+            q["asks"]
+            for q in questions(made.ledger(), made.snapshots, who, built.id)["questions"]
+            if q["kind"] == "contradicted"
+        ]
+        for who in ("camden", "hackney")
+    }
+    assert asked == {
+        "camden": [],
+        "hackney": [
+            "Why are adults' services judged 'bad', when the inspection of 2002-04-01 says 'Well run'?"
+        ],
+    }

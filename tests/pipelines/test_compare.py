@@ -10,11 +10,11 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from pipelines import method_versions
+from audit import method_versions
+from audit.method_versions import built_with
 from pipelines.cli import app
 from pipelines.compare import compare
 from pipelines.decide import decide
-from pipelines.method_versions import built_with
 from pipelines.rate import build
 from pipelines.settings import Settings
 from ratings.decisions import Decision

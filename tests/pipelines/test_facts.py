@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ratings.catalogue import load_catalogue
 from ratings.collections import load_collection
 
 # Told in other words here: remarks, and the name and address of a row that had none of its own.
@@ -49,6 +50,7 @@ def test_totals_keep_the_round_and_the_address_of_every_row_that_has_one(shared_
         ("judgements", "published_ratings.csv"),
         ("published_totals", "published_totals.csv"),
         ("a1_2001", "a1_placements_2001.csv"),
+        ("evidence", "evidence.csv"),
     ],
 )
 def test_bundled_facts_have_every_column_that_their_collection_reads(collection: str, name: str) -> None:
@@ -58,3 +60,11 @@ def test_bundled_facts_have_every_column_that_their_collection_reads(collection:
 @pytest.mark.parametrize("name", REWORDED)
 def test_every_bundled_fact_has_a_source(name: str) -> None:
     assert all(row["source_url"] for row in bundled(name))
+
+
+def test_every_bundled_piece_of_evidence_is_of_a_known_council_and_has_a_source() -> None:
+    rows, catalogue = bundled("evidence.csv"), load_catalogue()
+    assert rows
+    for row in rows:
+        assert catalogue.resolve(row["organisation"]).kind == "council"
+        assert row["source"].startswith("http")

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from audit.method_versions import method_named
 from pipelines.cli import app
 from pipelines.ingest import ingest
 from pipelines.inputs import read_inputs
-from pipelines.method_versions import method_named
 from pipelines.rate import build
 from pipelines.settings import Settings
 from pipelines.whatif import Supposition, matrix, whatif

@@ -1,7 +1,7 @@
 """Method versions: the one that is installed, or one that the log adopted.
 
 Here: finding the version of a method that a snapshot was built with, or that a person names.
-Not here: loading and proving a method (ratings/methods.py), adopting one (definitions.py).
+Not here: loading and proving a method (ratings/methods.py), adopting one (pipelines/definitions.py).
 """
 
 from __future__ import annotations
