@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from audit.method_versions import built_with
 from pipelines.inputs import read_inputs
-from pipelines.method_versions import built_with
 from pipelines.rate import apply
 from pipelines.settings import Settings
 from pipelines.tables import snapshot_tables
