@@ -12,12 +12,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ratings.collections import FORMATS
 from ratings.errors import InputError
 from warehouse.snapshot_manifest import microseconds
 
 STATED, OBSERVED, ANNOUNCED = "stated", "observed", "announced"
 """How a publish time is known: the source gives it, we saw the file, the source says when it will be out."""
-_ENDINGS = (".parquet", ".csv", ".csv.gz")
+_ENDINGS = tuple(f".{form}" for form in FORMATS)
+_LOCK = "~$"  # what a spreadsheet program leaves beside a workbook that is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,11 @@ def find_releases(
 
 def _files(path: Path) -> list[Path]:
     if path.is_dir():
-        inside = sorted(file for file in path.iterdir() if file.name.lower().endswith(_ENDINGS))
+        inside = sorted(
+            file
+            for file in path.iterdir()
+            if file.name.lower().endswith(_ENDINGS) and not file.name.startswith(_LOCK)
+        )
         if not inside:
             raise InputError(
                 "the directory holds no data file", file=str(path), hint=f"looked for {', '.join(_ENDINGS)}"

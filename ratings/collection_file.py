@@ -6,6 +6,7 @@ Not here: what their keys mean (collections.py).
 
 from __future__ import annotations
 
+import codecs
 import hashlib
 import re
 import tomllib
@@ -108,10 +109,17 @@ def read_collection(file: Traversable) -> Collection:
 
 
 def _file_format(table: Table) -> FileFormat:
+    encoding, delimiter = table.text("encoding", "utf-8-sig"), table.text("delimiter", ",")
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        raise table.fault("encoding", f"{encoding!r} is the name of no encoding") from None
+    if len(delimiter) != 1:
+        raise table.fault("delimiter", "this must be one character")
     return FileFormat(
         formats=table.texts("formats", FORMATS),
-        encoding=table.text("encoding", "utf-8-sig"),
-        delimiter=table.text("delimiter", ","),
+        encoding=encoding,
+        delimiter=delimiter,
         skip_rows=table.number("skip_rows", 0),
         header_rows=table.number("header_rows", 1),
         sheet=table.maybe("sheet"),

@@ -331,6 +331,9 @@ def _values(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
     read = read.with_columns(pl.col(printed).fill_null("").alias("marker")).join(
         markers, on="marker", how="left", maintain_order="left"
     )
+    said_of = list(collection.statuses.items())
+    statuses = pl.DataFrame(said_of, schema=["status_printed", "stated"], orient="row").cast(_WORD)
+    read = read.join(statuses, on="status_printed", how="left", maintain_order="left")
     marked = pl.col("marker_status").is_not_null()
     parts = {part: _number(f"{part}_printed", thousands) for part in ("numerator", "denominator")}
     if collection.ratio:
@@ -339,8 +342,7 @@ def _values(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
         )
     # The number minus zero is written as zero: both engines then return what they were given.
     plain = (pl.when(marked).then(None).otherwise(number) + 0.0).alias("value")
-    letter = pl.col("status_printed").cast(pl.String).fill_null("")
-    stated = letter.replace_strict(dict(collection.statuses), default=None, return_dtype=pl.String)
+    letter, stated = pl.col("status_printed"), pl.col("stated")
     unknown = (letter != "") & stated.is_null()
     wrong: Any = pl.when(unknown).then(pl.format("status {} is none that the collection knows", letter))
     said = [pl.coalesce(wrong), *(_part_fault(part, collection) for part in parts)]
@@ -352,12 +354,12 @@ def _values(read: pl.DataFrame, collection: Collection) -> pl.DataFrame:
     return read.with_columns(
         plain,
         *(((expression + 0.0).alias(part)) for part, expression in parts.items()),
-        pl.coalesce("marker_status", stated.cast(_WORD), "period_status").alias("obs_status"),
+        pl.coalesce("marker_status", stated, "period_status").alias("obs_status"),
         pl.col("marker_conf").alias("conf_status"),
         fault.alias("value_fault"),
     ).drop(
         "marker", "marker_status", "marker_conf", "value_printed", "numerator_printed",
-        "denominator_printed", "status_printed", "period_status", "period_rule",
+        "denominator_printed", "status_printed", "stated", "period_status", "period_rule",
     )  # fmt: skip
 
 

@@ -31,6 +31,7 @@ from pipelines.cli import (
     validate,
     whatif,
 )
+from pipelines.cli.options import plain
 from ratings.errors import StarledgerError
 
 app = typer.Typer(
@@ -61,7 +62,7 @@ def main() -> None:
     try:
         app()
     except StarledgerError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {plain(str(error))}", file=sys.stderr)
         sys.exit(1)
     except KeyboardInterrupt:
         print("interrupted: nothing was half-written; run the command again", file=sys.stderr)

@@ -18,6 +18,7 @@ from pipelines.cli.options import (
     Json,
     Warehouse,
     open_settings,
+    plain,
     print_json,
     print_table,
     progress,
@@ -117,7 +118,7 @@ def print_reports(reports: list[IngestReport]) -> None:
     print_table("Files", [asdict(report) for report in reports], _SHOWN)
     for report in reports:
         if report.message and report.status != REFUSED:
-            print(f"{report.file}: {report.message}")
+            print(plain(f"{report.file}: {report.message}"))
         for check in report.checks:
             if not check["success"] and report.status != REFUSED:
                 found = f"{check['severity']}: {check['check']}: {check['failed']:,}"
@@ -126,9 +127,10 @@ def print_reports(reports: list[IngestReport]) -> None:
                     if check["stage"] == "row"
                     else f": {check['message']}"
                 )
-                print(f"{report.file}: {found}{said}")
+                print(plain(f"{report.file}: {found}{said}"))
         if report.quarantined and report.batch:
-            print(f"{report.file}: see the refused rows with `starledger quarantine show {report.batch}`")
+            name = plain(report.file)
+            print(f"{name}: see the refused rows with `starledger quarantine show {report.batch}`")
 
 
 def parse_scope(text: str | None) -> dict[str, Any] | None:

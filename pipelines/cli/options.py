@@ -118,8 +118,15 @@ def print_table(title: str, rows: Sequence[Mapping[str, Any]], columns: Sequence
     console.print(table)
 
 
+def plain(text: str) -> str:
+    """Text of a file as a terminal may show it; what would move the cursor or turn the line is spelt out."""
+    shown = (c if c.isprintable() or c in "\n\t" else c.encode("unicode_escape").decode() for c in text)
+    return "".join(shown)
+
+
 def print_tree(lines: Sequence[tuple[int, str]]) -> None:
     """Print (depth, sentence) pairs, one head first: with guides where a person watches, else indented."""
+    lines = [(depth, plain(sentence)) for depth, sentence in lines]
     if not sys.stdout.isatty():
         for depth, sentence in lines:
             print("  " * depth + sentence)
@@ -141,7 +148,7 @@ def _cell(value: Any) -> str:
         return ""
     if isinstance(value, int) and not isinstance(value, bool):
         return f"{value:,}"
-    return str(value)
+    return plain(str(value))
 
 
 @contextmanager

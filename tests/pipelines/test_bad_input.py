@@ -17,9 +17,10 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from pipelines.cli import main
 from pipelines.ingest import ingest
 from pipelines.ingest_report import INGESTED, REFUSED, IngestReport
-from pipelines.releases import parse_time
+from pipelines.releases import find_releases, parse_time
 from pipelines.settings import settings
 from ratings.collections import load_collection
 
@@ -136,6 +137,35 @@ def test_a_name_full_of_tricks_writes_nothing_outside_the_warehouse(tmp_path: Pa
     assert {path.name for path in tmp_path.iterdir()} - before == {name, "warehouse"}
     landed = [path.name for path in (tmp_path / "warehouse" / "landing").rglob("*") if path.is_file()]
     assert all(set(name) <= set("0123456789abcdef.json") for name in landed)
+
+
+def test_what_a_file_says_never_moves_the_cursor_of_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "lait\u202ecsv.csv"
+    file.write_bytes(HEADER + GOOD + "InfMort,2022,Greenwich,\x1b[2J\u202e1,203\n".encode())
+    with pytest.raises(SystemExit):
+        run(["validate", str(file), "--collection", "lait", "--published-at", "2025-05-01"])
+    with pytest.raises(SystemExit):
+        run(["validate", str(file), "--collection", "ascof"])
+    said = "".join(capsys.readouterr())
+    assert "lait\\u202ecsv.csv" in said
+    assert "\\x1b[2J\\u202e1 is neither a number" in said
+    assert not {"\x1b", "\u202e"} & set(said)
+
+
+def run(words: list[str]) -> None:
+    """The command line, as the program runs it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sys.argv", ["starledger", *words])
+        main()
+
+
+def test_a_directory_is_searched_for_every_format_and_not_for_locks(tmp_path: Path) -> None:
+    for name in ("a.xlsx", "b.csv", "c.csv.gz", "d.parquet", "~$a.xlsx", "notes.txt"):
+        (tmp_path / name).write_bytes(b"x")
+    found = find_releases([tmp_path], dated=True)
+    assert [release.path.name for release in found] == ["a.xlsx", "b.csv", "c.csv.gz", "d.parquet"]
 
 
 cells = st.one_of(

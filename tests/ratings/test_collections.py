@@ -100,6 +100,12 @@ def test_a_publication_date_known_to_the_month_counts_from_its_last_day() -> Non
         ('value = ["Outcome"]', 'value = "Outcome"', r"'pivot.value': this must be a list"),
         ('name = "Geographical Description"', 'group = ""', r"'columns.group': this must be a text"),
         ('formats = ["csv", "csv.gz", "xlsx"]', 'formats = ["csv"]\nheader_rows = 0', r"'file.header_rows'"),
+        (
+            'formats = ["csv", "csv.gz", "xlsx"]',
+            'formats = ["csv"]\nencoding = "utf-9"',
+            r"'file.encoding': 'utf-9'",
+        ),
+        ('formats = ["csv", "csv.gz", "xlsx"]', 'formats = ["csv"]\ndelimiter = "||"', r"'file.delimiter'"),
         ('scheme = "CASSR"', 'scheme = "CASSR"\nnamed_as = "rumour"', r"'organisation.named_as': 'rumour'"),
         ('rule = "indicator"', 'rule = "indicator"\nbefore = 1', r"'period.before': only a label"),
         ("[organisation]", '[aliases]\nVolume = ["x"]\n[organisation]', r"'aliases.Volume': no column"),
