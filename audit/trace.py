@@ -20,13 +20,13 @@ from ratings.errors import NotFoundError, SnapshotError
 from warehouse.event_log import Ledger, now
 from warehouse.landing import Landing
 from warehouse.named_in_log import with_named
+from warehouse.snapshot_files import CHECKPOINT
 from warehouse.snapshot_manifest import iso, microseconds
 from warehouse.snapshots import SnapshotRef, latest, snapshot, snapshot_ids
 
 __all__ = ["choose", "lines", "trace"]
 
 Trace = dict[str, Any]
-_CHECKPOINT = "checkpoint"
 
 
 def trace(
@@ -36,6 +36,8 @@ def trace(
     organisation: str,
     indicator: str | None = None,
     snapshot_id: str | None = None,
+    *,
+    sources: Sources | None = None,
 ) -> Trace:
     """Take the rating of an organisation apart.
 
@@ -48,6 +50,8 @@ def trace(
             and the judgements that rest on it; then every version has the text of its cell.
         snapshot_id: the snapshot; by default the one released now, else the one built last, that holds the
             organisation (and the indicator). Where none does, the figures are traced from the log alone.
+
+        sources: looks up where events come from; whoever traces more than once keeps one.
 
     Returns:
         Plain values, ready for JSON, always with these keys: `organisation`, `snapshot` (null without one),
@@ -67,7 +71,7 @@ def trace(
     catalogue = with_named(load_catalogue(), ledger)
     body = catalogue.resolve(organisation)
     measure = catalogue.resolve_indicator(indicator) if indicator else None
-    sources = Sources(ledger, landing)
+    sources = sources or Sources(ledger, landing)
     found = (
         snapshot(snapshots, snapshot_id)
         if snapshot_id
@@ -169,7 +173,7 @@ def _from_snapshot(
 
 def _checkpoint(found: SnapshotRef) -> dict[str, Any] | None:
     """What the checkpoint beside a snapshot says of the log; None where it has none. Nothing is verified."""
-    note = found.path / _CHECKPOINT
+    note = found.path / CHECKPOINT
     if not note.is_file():
         return None
     # Imported here: most traces are of one star, and cryptography takes a while to load.

@@ -7,6 +7,8 @@ Not here: the other direction (trace.py), the sentences for people (trace_lines.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +70,9 @@ def resting_on_file(
             ],
         },
         "event": None,
-        "snapshots": [_stars(each, "file", found[0]) for each in _of(ledger, snapshots, snapshot_id)],
+        "snapshots": [
+            _stars(_Held.of(each), "file", found[0]) for each in _of(ledger, snapshots, snapshot_id)
+        ],
     }
 
 
@@ -88,20 +92,41 @@ def resting_on_event(
         As `resting_on_file`, with `file` null and `event`: what it says, and its `source`.
 
     Raises:
-        NotFoundError: the log has no such position, or there is no such snapshot.
+        NotFoundError: the log has no such position, or it is under an embargo, or there is no such snapshot.
     """
-    event = ledger.event(position)
+    here = _of(ledger, snapshots, snapshot_id)
+    return resting_on_events(Sources(ledger, landing), here, [position])[position]
+
+
+def resting_on_events(
+    sources: Sources, snapshots: Sequence[SnapshotRef], positions: Iterable[int]
+) -> dict[int, dict[str, Any]]:
+    """As `resting_on_event`, of many events in some snapshots: each table and file is read once."""
+    events = {position: _event(sources, position) for position in positions}
+    found: dict[int, dict[str, Any]] = {
+        position: {"file": None, "event": event, "snapshots": []} for position, event in events.items()
+    }
+    for each in snapshots:
+        held = _Held.of(each)
+        for position, back in found.items():
+            back["snapshots"].append(_stars(held, "event", str(position)))
+    return found
+
+
+def _event(sources: Sources, position: int) -> dict[str, Any]:
+    event = sources.ledger.event(position)
+    if (event["published_at"] or 0) > now():
+        raise NotFoundError(
+            f"position {position} is under an embargo until {iso(event['published_at'])}",
+            hint="ask again when it is out",
+        )
     shown = ("type", "indicator", "organisation", "value", "obs_status", "conf_status", "reason", "payload")
     return {
-        "file": None,
-        "event": {
-            "position": position,
-            **{name: event[name] for name in shown},
-            "period": describe_period(event["period"]) if event["period"] else None,
-            "published_at": None if event["published_at"] is None else iso(event["published_at"]),
-            "source": Sources(ledger, landing).of(event),
-        },
-        "snapshots": [_stars(each, "event", str(position)) for each in _of(ledger, snapshots, snapshot_id)],
+        "position": position,
+        **{name: event[name] for name in shown},
+        "period": describe_period(event["period"]) if event["period"] else None,
+        "published_at": None if event["published_at"] is None else iso(event["published_at"]),
+        "source": sources.of(event),
     }
 
 
@@ -111,14 +136,29 @@ def _of(ledger: Ledger, root: Path, snapshot_id: str | None) -> list[SnapshotRef
     return [each for each in every if each.manifest["ledger"]["origin"] == ledger.origin]
 
 
-def _stars(found: SnapshotRef, kind: str, identifier: str) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What a snapshot holds that a trace back reads: its steps, its stars, the names of its organisations."""
+
+    snapshot: SnapshotRef
+    steps: pl.DataFrame
+    stars: dict[str, dict[str, Any]]
+    names: dict[str, str]
+
+    @classmethod
+    def of(cls, found: SnapshotRef) -> _Held:
+        stars = {row["organisation"]: row for row in found.table("stars").iter_rows(named=True)}
+        names = dict(found.table("organisations").select("organisation", "name").iter_rows())
+        return cls(found, found.table("lineage"), stars, names)
+
+
+def _stars(held: _Held, kind: str, identifier: str) -> dict[str, Any]:
+    found, stars, names = held.snapshot, held.stars, held.names
     manifest = found.manifest
-    ways = _ways(found.table("lineage"), kind, identifier)
+    ways = _ways(held.steps, kind, identifier)
     by_organisation: dict[str, list[dict[str, Any]]] = {}
     for way in ways.iter_rows(named=True):
         by_organisation.setdefault(way.pop("organisation"), []).append(way)
-    stars = {row["organisation"]: row for row in found.table("stars").iter_rows(named=True)}
-    names = dict(found.table("organisations").select("organisation", "name").iter_rows())
     return {
         "id": found.id,
         "label": manifest["label"],

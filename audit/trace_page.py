@@ -30,6 +30,11 @@ def _moment(time: str | None) -> str:
     return re.sub(r"\.\d+", "", day_of(time))
 
 
+def render(template: str, values: dict[str, Any]) -> str:
+    """Another page in the manner of the traces, from a template beside theirs."""
+    return _environment().get_template(template).render(values)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(

@@ -7,7 +7,7 @@ Not here: arguments and output (cli/ledger.py), the forms (audit/proofs.py), has
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from audit.notes import SignerKey, VerifierKey, parse_verifier_key
@@ -22,7 +22,7 @@ from audit.proofs import (
 from audit.verifier import verify_checkpoint, verify_consistency_proof, verify_event_proof
 from pipelines.settings import Settings
 from pipelines.signing import known_keys, new_signer, signer
-from ratings.errors import LedgerError
+from ratings.errors import LedgerError, NotFoundError
 from warehouse import merkle, verification
 from warehouse.batch_leaves import batch_leaves
 from warehouse.event_log import Ledger
@@ -90,6 +90,35 @@ def prove(settings: Settings, position: int) -> EventProof:
     proof = make_event_proof(rows.event, rows.salt, rows.path, rows.batch, leaves, note)
     verify_event_proof(proof, [key.verifier], origin=ledger.origin)
     return proof
+
+
+def prove_many(
+    settings: Settings, positions: Iterable[int]
+) -> tuple[dict[int, str], dict[int, str], str, VerifierKey]:
+    """Proof files of many events, all against one checkpoint.
+
+    Returns:
+        The proof file by position, why there is none by position (what was purged), the checkpoint, and the
+        key it is signed with.
+
+    Raises:
+        LedgerError: what is kept was altered, so that nothing can be proved.
+    """
+    ledger = settings.ledger()
+    key = signer(settings, ledger)
+    batches = log_rows(ledger)
+    note, leaves = checkpoint_of(key, batches)[1], batch_leaves(batches)
+    proofs, unproved = {}, {}
+    for position in positions:
+        try:
+            rows = event_rows(ledger, position)
+        except NotFoundError as error:
+            unproved[position] = error.message
+            continue
+        proof = make_event_proof(rows.event, rows.salt, rows.path, rows.batch, leaves, note)
+        verify_event_proof(proof, [key.verifier], origin=ledger.origin)
+        proofs[position] = proof.to_json()
+    return proofs, unproved, note, key.verifier
 
 
 def consistency(settings: Settings, old: str, new: str) -> ConsistencyProof:

@@ -14,6 +14,7 @@ import sys
 import typer
 
 from pipelines.cli import (
+    audit,
     calendar,
     decisions,
     demo,
@@ -53,6 +54,7 @@ for name, group in (
     ("methods", methods.app),
     ("ledger", ledger.app),
     ("export", export.app),
+    ("audit", audit.app),
 ):
     app.add_typer(group, name=name)
 
