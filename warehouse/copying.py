@@ -19,6 +19,7 @@ from ratings.errors import LedgerError
 from warehouse import schema
 from warehouse.database import Database
 from warehouse.event_log import EVENT_SCHEMA, QUARANTINE_SCHEMA, ConflictError, Ledger, quarantine_sha256
+from warehouse.indicator_blocks import blocks_of
 from warehouse.merkle import root
 from warehouse.purged import leaves
 
@@ -178,6 +179,8 @@ def _write(target: Database, whole: _Whole, number: int) -> None:
             )
         bulk.insert(schema.batch, _frame(schema.batch, [whole.rows["batch"]]))
         bulk.insert(schema.event, whole.events)
+        begins = pl.lit(whole.rows["batch"]["first_position"])
+        bulk.insert(schema.indicator_block, blocks_of(whole.events, begins))
         if whole.quarantine.height:
             bulk.insert(schema.quarantine, whole.quarantine)
         for table in (schema.batch_tree, schema.salt):

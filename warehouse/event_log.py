@@ -18,13 +18,15 @@ from operator import itemgetter
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, func, insert, select, true
+from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, true
 
 from ratings.errors import LedgerError, NotFoundError
 from warehouse import schema
 from warehouse.canonical import canonical_json, sha256_hex
 from warehouse.canonical_events import SALT_BYTES, event_leaves
 from warehouse.database import SCHEMA_REVISION, Bulk, Database
+from warehouse.grants import owns
+from warehouse.indicator_blocks import blocks_of, events_of_figures
 from warehouse.merkle import root_from_subtrees, subtree_hashes
 from warehouse.upcasting import upcast
 
@@ -129,18 +131,25 @@ class Ledger:
 
     def __init__(self, database: Database) -> None:
         self.database = database
-        if not database.exists():
+        revision = database.revision()
+        if revision is None:
             raise LedgerError(
                 f"there is no ledger at {database.shown}",
                 hint="run `starledger ingest` or `starledger demo` to found one, or name another --warehouse",
             )
-        revision = database.revision()
-        if revision is None or revision > SCHEMA_REVISION:
+        if revision > SCHEMA_REVISION:
             raise LedgerError(
                 f"the ledger's schema {revision} is newer than this version knows ({SCHEMA_REVISION})",
                 hint="install the version of starledger that wrote it, or a newer one",
             )
         if revision < SCHEMA_REVISION:
+            with database.read() as connection:
+                if not owns(connection):
+                    raise LedgerError(
+                        f"the ledger's schema {revision} is older than that of this version "
+                        f"({SCHEMA_REVISION}), and this user may not change it",
+                        hint="let the role that founded the ledger run `starledger ledger batches` once",
+                    )
             database.upgrade()
         with database.read() as connection:
             row = connection.execute(select(schema.ledger)).one()
@@ -211,7 +220,7 @@ class Ledger:
             if new.identity and (known := _identity_held(bulk, new.identity)):
                 number = known
             else:
-                hashed = beside.submit(event_leaves, events, salts)
+                hashed = beside.submit(_hash_events, events, salts)
                 head = Head(*(bulk.numbers(_HEAD) or (0, 0)))
                 if expected_position is not None and head.position != expected_position:
                     raise ConflictError(
@@ -227,7 +236,9 @@ class Ledger:
                     recorded_at=now(),
                 )
                 _insert_batch(bulk, recorded, events, quarantine)
-                _insert_tree(bulk, number, hashed.result(), salts, quarantine)
+                tree = {"batch": number, "quarantine_sha256": quarantine_sha256(quarantine)}
+                _insert_row(bulk, schema.salt, {"batch": number, "salts": salts})
+                _insert_row(bulk, schema.batch_tree, tree | hashed.result())
         recorded = self.batch(number)
         differing = [name for name in _CONTENT if getattr(recorded, name) != getattr(new, name)]
         if differing:
@@ -382,14 +393,7 @@ class Ledger:
 
     def histories(self, indicators: Collection[str], organisation: str) -> list[dict[str, Any]]:
         """Every event of an organisation that is about some indicators, by position: one query for all."""
-        table = schema.event
-        # Batch by batch, as the index has it: one that began with the figure would touch a page for each row
-        # of an append to a long log.
-        query = select(table).where(
-            table.c.batch.in_(select(schema.batch.c.id)),
-            table.c.indicator.in_(indicators),
-            table.c.organisation == organisation,
-        )
+        query = events_of_figures(indicators, organisation)
         with self.database.read() as connection:
             rows = [_parsed(row._asdict()) for row in connection.execute(query)]
         return sorted(rows, key=itemgetter("position"))
@@ -439,27 +443,26 @@ def _quoted(text: str) -> str:
 
 
 def _insert_batch(bulk: Bulk, recorded: Batch, events: pl.DataFrame, quarantine: pl.DataFrame | None) -> None:
-    bulk.insert(schema.batch, pl.DataFrame([batch_row(recorded)], schema=schema.frame_schema(schema.batch)))
+    _insert_row(bulk, schema.batch, batch_row(recorded))
     positions = pl.int_range(recorded.first_position, recorded.last_position + 1, dtype=pl.Int64)
     batch = pl.lit(recorded.id, dtype=pl.Int64).alias("batch")
-    bulk.insert(schema.event, events.with_columns(positions.alias("position"), batch))
-    if quarantine is not None and quarantine.height:
+    placed = events.with_columns(positions.alias("position"), batch)
+    bulk.insert(schema.event, placed)
+    bulk.insert(schema.indicator_block, blocks_of(placed, pl.lit(recorded.first_position)))
+    if quarantine is not None:
         bulk.insert(schema.quarantine, quarantine.with_columns(batch))
 
 
-def _insert_tree(
-    bulk: Bulk, number: int, leaves: list[bytes], salts: bytes, quarantine: pl.DataFrame | None
-) -> None:
+def _insert_row(bulk: Bulk, table: Table, row: dict[str, Any]) -> None:
+    bulk.insert(table, pl.DataFrame([row], schema=schema.frame_schema(table)))
+
+
+def _hash_events(events: pl.DataFrame, salts: bytes) -> dict[str, bytes]:
+    """What `batch_tree` holds of the events of a batch."""
+    leaves = event_leaves(events, salts)
     subtrees = subtree_hashes(leaves)
-    tree = {
-        "batch": number,
-        "events_root": root_from_subtrees(len(leaves), subtrees, lambda start, stop: leaves[start:stop]),
-        "quarantine_sha256": quarantine_sha256(quarantine),
-        "subtrees": subtrees,
-    }
-    bulk.insert(schema.batch_tree, pl.DataFrame([tree], schema=schema.frame_schema(schema.batch_tree)))
-    salted = {"batch": number, "salts": salts}
-    bulk.insert(schema.salt, pl.DataFrame([salted], schema=schema.frame_schema(schema.salt)))
+    top = root_from_subtrees(len(leaves), subtrees, lambda start, stop: leaves[start:stop])
+    return {"events_root": top, "subtrees": subtrees}
 
 
 def quarantine_sha256(refused: pl.DataFrame | None) -> str | None:

@@ -18,7 +18,7 @@ Access = Literal["writer", "read-only"]
 
 _EVERY = (*(table.name for table in schema.metadata.sorted_tables), "alembic_version")
 # What an append and a landing write. `ledger` has its one row, and a purge is the owner's.
-_WRITTEN = ("landed_file", "batch", "event", "quarantine", "batch_tree", "salt")
+_WRITTEN = ("landed_file", "batch", "event", "indicator_block", "quarantine", "batch_tree", "salt")
 
 
 def grant_statements(database: Database, role: str, access: Access) -> list[str]:

@@ -23,7 +23,7 @@ from warehouse.canonical_events import EVENT_FIELDS, SALT_BYTES
 from warehouse.event_log import Ledger
 from warehouse.merkle import SUBTREE_LEAVES
 from warehouse.multiproof import multiproof_from_subtrees
-from warehouse.purged import kept_leaves, leaves, leaves_now
+from warehouse.purged import kept_leaves, leaves, leaves_now, salts_between
 
 UNSAID = ("schema_version", "organisation_code", "stated_by", "source_batch", "reason", "payload")
 """What the event of an observation says besides its row in a snapshot."""
@@ -98,9 +98,7 @@ def event_rows(ledger: Ledger, position: int) -> EventRows:
         if kept_leaves(connection, position, position):
             raise NotFoundError(f"position {position} was purged: what it said can no longer be shown")
         first, size = batch["first_position"], batch["last_position"] - batch["first_position"] + 1
-        salts = connection.execute(
-            select(schema.salt.c.salts).where(schema.salt.c.batch == batch["id"])
-        ).scalar()
+        salt = salts_between(connection, position, position)
 
         def leaves_of(start: int, stop: int) -> list[bytes]:
             kept = kept_leaves(connection, first + start, first + stop - 1)
@@ -116,8 +114,7 @@ def event_rows(ledger: Ledger, position: int) -> EventRows:
                 f"batch {batch['id']} is not what was recorded: {error}",
                 hint="run `starledger ledger verify`",
             ) from None
-    at = (position - first) * SALT_BYTES
-    return EventRows(row._asdict(), bytes(salts or b"")[at : at + SALT_BYTES], path, batch, batches)
+    return EventRows(row._asdict(), salt, path, batch, batches)
 
 
 def many_rows(ledger: Ledger, positions: Sequence[int] | pl.Series) -> ManyRows:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, Integer, cast, func, select
 
 from warehouse import schema
 from warehouse.canonical import parse_json
@@ -129,18 +129,20 @@ def events_between(connection: Connection, first: int, last: int) -> pl.DataFram
 
 def leaves_now(connection: Connection, first: int, last: int) -> list[bytes]:
     """What the rows between two positions of one batch hash to now, purged or not."""
-    batch, salt = schema.batch, schema.salt
-    query = (
-        select(batch.c.first_position, salt.c.salts)
-        .join(salt, salt.c.batch == batch.c.id)
-        .where(batch.c.first_position <= first, batch.c.last_position >= last)
-    )
-    row = connection.execute(query).first()
-    if row is None:
-        return []
-    events, begin = events_between(connection, first, last), (first - row.first_position) * SALT_BYTES
-    salts = bytes(row.salts)[begin : begin + (last - first + 1) * SALT_BYTES]
+    events, salts = events_between(connection, first, last), salts_between(connection, first, last)
     return event_leaves(events, salts) if len(salts) == events.height * SALT_BYTES else []
+
+
+def salts_between(connection: Connection, first: int, last: int) -> bytes:
+    """The salts of positions of one batch (both included); fewer bytes where they are missing."""
+    batch, salt = schema.batch.c, schema.salt.c
+    begin = (first - batch.first_position) * SALT_BYTES + 1
+    query = (
+        select(func.substr(salt.salts, cast(begin, Integer), (last - first + 1) * SALT_BYTES))
+        .join(schema.batch, salt.batch == batch.id)
+        .where(batch.first_position <= first, batch.last_position >= last)
+    )
+    return bytes(connection.execute(query).scalar() or b"")
 
 
 def _remains(connection: Connection, named: Sequence[tuple[int, int]]) -> list[bytes]:

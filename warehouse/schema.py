@@ -106,7 +106,6 @@ event = Table(
     Column("source_row", BigInteger, comment="row of that file, as a person counts it"),
     Column("reason", Text),
     Column("payload", Text, comment="RFC 8785 JSON"),
-    Index("event_figure", "batch", "indicator", "organisation"),
     Index(
         "event_type",
         "type",
@@ -114,6 +113,22 @@ event = Table(
         postgresql_where=text("type NOT IN ('observation', 'withdrawal')"),
     ),
     comment="The log: immutable facts.",
+)
+
+indicator_block = Table(
+    "indicator_block",
+    metadata,
+    Column("batch", BigInteger, ForeignKey("batch.id"), primary_key=True, autoincrement=False),
+    Column("indicator", Text, primary_key=True),
+    Column(
+        "first_position",
+        BigInteger,
+        primary_key=True,
+        autoincrement=False,
+        comment="of a block of 256 events",
+    ),
+    sqlite_with_rowid=False,
+    comment="Where in a batch an indicator is spoken of: what leads to the events of one figure.",
 )
 
 quarantine = Table(
@@ -162,7 +177,9 @@ purged = Table(
     comment="What is left of purged events: their place in the tree.",
 )
 
-APPEND_ONLY = ("ledger", "landed_file", "batch", "event", "quarantine", "batch_tree", "purged")
+APPEND_ONLY = (
+    "ledger", "landed_file", "batch", "event", "indicator_block", "quarantine", "batch_tree", "purged",
+)  # fmt: skip
 
 OBSERVATION_VERSION = 1
 

@@ -15,13 +15,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from ratings.errors import LedgerError, NotFoundError, StarledgerError
 from warehouse import merkle, schema
@@ -29,8 +29,9 @@ from warehouse.batch_leaves import batch_leaves, raw_batches
 from warehouse.canonical_events import SALT_BYTES
 from warehouse.database import Database
 from warehouse.event_log import QUARANTINE_SCHEMA, Ledger, quarantine_sha256
+from warehouse.indicator_blocks import blocks_of
 from warehouse.landing import Landing
-from warehouse.purged import kept_leaves, leaves, purge_problems, purged_files
+from warehouse.purged import kept_leaves, leaves, purge_problems, purged_files, salts_between
 
 CHUNK = 512 * merkle.SUBTREE_LEAVES
 _WORTH_A_PROCESS = 2 * CHUNK  # a new process takes about as long to start as these events to hash
@@ -109,7 +110,7 @@ def verify(
         known = select(schema.batch.c.id)
         orphans = [
             (table.name, number)
-            for table in (schema.batch_tree, schema.salt, schema.quarantine)
+            for table in (schema.batch_tree, schema.salt, schema.quarantine, schema.indicator_block)
             for (number,) in connection.execute(
                 select(table.c.batch).where(table.c.batch.not_in(known)).distinct().order_by(table.c.batch)
             )
@@ -212,8 +213,9 @@ def _hash(database: Database, segments: list[_Segment]) -> list[_Hashed]:
     first, last = segments[0].first, segments[-1].last
     try:
         with database.read() as connection:
-            salts = {s.batch: _salts(connection, s) for s in segments}
+            salts = {s.batch: salts_between(connection, s.first, s.last) for s in segments}
             kept = kept_leaves(connection, first, last)
+            blocks = _blocks(connection, segments)
         columns = [c.name for c in schema.event.columns]
         where = f"position BETWEEN {first} AND {last}"
         events = database.frame(schema.event, columns, where, compact=False)
@@ -222,11 +224,41 @@ def _hash(database: Database, segments: list[_Segment]) -> list[_Hashed]:
         return [_Hashed(s, b"", None, (said,) if s is segments[0] else ()) for s in segments]
     if not events["position"].is_sorted():
         events = events.sort("position")
+    lost = _block_problems(events, segments, blocks)
     every = events["position"].to_numpy()
     found = []
     for segment in segments:
         start, stop = every.searchsorted(segment.first), every.searchsorted(segment.last, side="right")
-        found.append(_hash_segment(segment, events[int(start) : int(stop)], salts[segment.batch], kept))
+        part = _hash_segment(segment, events[int(start) : int(stop)], salts[segment.batch], kept)
+        found.append(replace(part, problems=(*part.problems, *lost.pop(segment.batch, []))))
+    return found
+
+
+def _blocks(connection: Connection, segments: list[_Segment]) -> pl.DataFrame:
+    """The rows of `indicator_block` about these events."""
+    table = schema.indicator_block
+    rows = connection.execute(
+        select(table).where(
+            table.c.batch.between(segments[0].batch, segments[-1].batch),
+            table.c.first_position.between(segments[0].first, segments[-1].last),
+        )
+    )
+    return pl.DataFrame([tuple(row) for row in rows], schema=schema.frame_schema(table), orient="row")
+
+
+def _block_problems(
+    events: pl.DataFrame, segments: list[_Segment], stored: pl.DataFrame
+) -> dict[int, list[str]]:
+    """Where `indicator_block` does not lead to the events that are there, by batch."""
+    starts = pl.DataFrame([(s.batch, s.batch_first) for s in segments], ["batch", "begins"], orient="row")
+    expected = blocks_of(events.join(starts.unique(), on="batch", maintain_order="left"), pl.col("begins"))
+    found: dict[int, list[str]] = {}
+    for rows, others, said in ((expected, stored, "does not lead"), (stored, expected, "leads in vain")):
+        wrong = rows.join(others, on=rows.columns, how="anti").sort("batch", "first_position", "indicator")
+        for batch, indicator, position in wrong.unique("batch", keep="first", maintain_order=True).rows():
+            found.setdefault(batch, []).append(
+                f"batch {batch}: indicator_block {said} to events of {indicator} from position {position} on"
+            )
     return found
 
 
@@ -255,16 +287,6 @@ def _hash_segment(segment: _Segment, events: pl.DataFrame, salts: bytes, kept: d
         merkle.root(rest) if rest else None,
         tuple(problems),
     )
-
-
-def _salts(connection: Any, segment: _Segment) -> bytes:
-    begin = (segment.first - segment.batch_first) * SALT_BYTES + 1
-    length = (segment.last - segment.first + 1) * SALT_BYTES
-    salt = schema.salt.c
-    found = connection.execute(
-        select(func.substr(salt.salts, begin, length)).where(salt.batch == segment.batch)
-    ).scalar()
-    return bytes(found or b"")
 
 
 def _event_problems(row: dict[str, Any], parts: list[_Hashed]) -> Iterator[str]:

@@ -18,7 +18,10 @@ from warehouse.grants import Access, grant, grant_statements
 from warehouse.landing import Landing
 from warehouse.purge import Order, purge
 
-TABLES = ("ledger", "landed_file", "batch", "event", "quarantine", "batch_tree", "salt", "purged")
+TABLES = (
+    "ledger", "landed_file", "batch", "event", "indicator_block", "quarantine", "batch_tree", "salt",
+    "purged",
+)  # fmt: skip
 NEW = NewBatch("vintage", "ann", "0")
 EVENTS = event_frame([{"type": "observation", "schema_version": 1, "value": 1.0}])
 
@@ -74,7 +77,12 @@ def test_nobody_but_the_owner_can_change_or_remove_rows(
     grant(owned, role, access)
     database = seen_by(owned, role)
     column = {"ledger": "kind", "landed_file": "file_name", "batch": "kind", "event": "reason"}.get(table)
-    column = column or {"quarantine": "raw", "batch_tree": "subtrees", "salt": "salts"}.get(table, "reason")
+    column = column or {
+        "quarantine": "raw",
+        "batch_tree": "subtrees",
+        "salt": "salts",
+        "indicator_block": "indicator",
+    }.get(table, "reason")
     refused(database, f"UPDATE {table} SET {column} = {column}")
     refused(database, f"DELETE FROM {table}")
     refused(database, f"TRUNCATE {table} CASCADE")

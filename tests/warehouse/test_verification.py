@@ -47,7 +47,7 @@ def tamper(ledger: Ledger, *statements: str) -> None:
             for name in names.all():
                 connection.execute(text(f"DROP TRIGGER {name}"))
         else:
-            for table in ("event", "batch", "batch_tree", "salt", "landed_file"):
+            for table in ("event", "indicator_block", "batch", "batch_tree", "salt", "landed_file"):
                 connection.execute(text(f"ALTER TABLE {table} DISABLE TRIGGER ALL"))
         for statement in statements:
             connection.execute(text(statement))
@@ -84,6 +84,10 @@ def test_an_untouched_log_verifies(ledger: Ledger) -> None:
          "batch 1: an event between positions 513 and 600, or its recorded root"),
         ("DELETE FROM batch_tree WHERE batch = 2", "batch 2 has no row in batch_tree"),
         ("DELETE FROM salt WHERE batch = 2", "batch 2: salts of positions 601 to 603 are missing"),
+        ("DELETE FROM indicator_block WHERE first_position = 257",
+         "batch 1: indicator_block does not lead to events of i from position 257 on"),
+        ("INSERT INTO indicator_block VALUES (2, 'j', 601)",
+         "batch 2: indicator_block leads in vain to events of j from position 601 on"),
     ],
 )  # fmt: skip
 def test_what_was_altered_is_named(ledger: Ledger, statement: str, named: str) -> None:
@@ -117,8 +121,11 @@ def test_a_replaced_row_that_passed_the_triggers_is_found(new_ledger: Callable[[
 
 CUT = tuple(
     f"DELETE FROM {table} WHERE {column} = 2"
-    for table, column in (("event", "batch"), ("batch_tree", "batch"), ("salt", "batch"), ("batch", "id"))
-)
+    for table, column in (
+        ("indicator_block", "batch"), ("event", "batch"), ("batch_tree", "batch"), ("salt", "batch"),
+        ("batch", "id"),
+    )
+)  # fmt: skip
 
 
 def test_a_truncated_tail_is_caught_by_a_newer_checkpoint(ledger: Ledger) -> None:
