@@ -148,18 +148,35 @@ def _repairs(
     For each changed key: at the first later file that covers it, unless something was said in between.
     """
     repairs: list[pl.DataFrame] = []
-    waiting, seen = changed, published_at
-    for n in sorted(later, key=lambda b: (b.published_at or 0, b.id)):
+    waiting, after = changed, timeline.filter(pl.col("published_at") > published_at)
+    ordered = sorted(later, key=lambda b: (b.published_at or 0, b.id))
+    for n in ordered:
         if not waiting.height:
             break
         at = n.published_at or 0
-        said = timeline.filter((pl.col("published_at") > seen) & (pl.col("published_at") <= at))
-        waiting, seen = waiting.join(said, on=KEY, how="anti"), at
+        by_then = (pl.col("published_at") < at) | (
+            (pl.col("published_at") == at) & (pl.col("stated_by") <= n.id)
+        )
+        said, after = after.filter(by_then), after.filter(~by_then)
+        waiting = waiting.join(said, on=KEY, how="anti")
         covered = in_scope(waiting, n.scope)
         waiting = waiting.join(covered, on=KEY, how="anti")
         if covered.height:
-            repairs.append(_restored(covered, state(timeline, at), n))
+            known = state(timeline, at)
+            repairs.append(_restored(covered, known, n))
+            overruled = after.filter(pl.col("published_at") == at).join(covered, on=KEY, how="semi")
+            repairs += _said_again(overruled, known, ordered)
     return repairs
+
+
+def _said_again(
+    overruled: pl.DataFrame, known: pl.DataFrame, vintages: Sequence[Batch]
+) -> list[pl.DataFrame]:
+    """The last of what other vintages of one time said of keys, said once more: a repair went over it."""
+    last = overruled.sort("position").unique(KEY, keep="last")
+    speakers = [n for n in vintages if n.id in set(last["stated_by"])]
+    said = [(n, last.filter(pl.col("stated_by") == n.id)) for n in speakers]
+    return [_restored(_figures(theirs.select(KEY), state(theirs)), known, n) for n, theirs in said]
 
 
 def _restored(old: pl.DataFrame, content: pl.DataFrame, vintage: Batch) -> pl.DataFrame:
