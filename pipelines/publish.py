@@ -17,11 +17,12 @@ from typing import Any
 from pipelines.definitions import blank_event, signed
 from pipelines.release_history import RELEASED, Step, current, history, states
 from pipelines.replay import require_same
-from pipelines.settings import Settings
+from pipelines.settings import Settings, publish_url
 from pipelines.snapshot_checks import require_sound
 from ratings.errors import MethodError, NotFoundError, SnapshotError, StarledgerError
 from warehouse.event_log import Batch, ConflictError, Ledger, event_frame
 from warehouse.event_log import now as present
+from warehouse.object_store import latest_in, move_latest_in, open_store, put_snapshot
 from warehouse.snapshot_manifest import iso
 from warehouse.snapshots import SnapshotRef, latest, move_latest, snapshot
 
@@ -198,6 +199,27 @@ def released_or_newest(settings: Settings) -> str:
 
 
 def _settle(settings: Settings, moment: int) -> str | None:
+    named = _settle_here(settings, moment)
+    if url := publish_url():
+        mirror(settings, url)
+    return named
+
+
+def mirror(settings: Settings, url: str) -> None:
+    """Let the store at a URL have the snapshot that is released now, and its `latest.json` name it.
+
+    Raises:
+        InputError: it is not a place for snapshots.
+        SnapshotError: the store refuses; what was released stays released.
+    """
+    store, content = open_store(url), latest(settings.snapshots)
+    if latest_in(store) != content:
+        if content is not None:
+            put_snapshot(store, snapshot(settings.snapshots, content["id"]))
+        move_latest_in(store, content)
+
+
+def _settle_here(settings: Settings, moment: int) -> str | None:
     ledger = settings.ledger()
     step = current(history(ledger), moment)
     try:

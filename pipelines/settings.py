@@ -132,6 +132,11 @@ def alerts_file(warehouse: Path) -> Path:
     return Path(os.environ.get("STARLEDGER_ALERTS") or warehouse / "alerts.toml")
 
 
+def publish_url() -> str | None:
+    """Where released snapshots are put for others to read: `STARLEDGER_PUBLISH_TO`, else nowhere."""
+    return os.environ.get("STARLEDGER_PUBLISH_TO") or None
+
+
 def secret(variable: str) -> str:
     """What an environment variable holds that a file names instead of saying it.
 

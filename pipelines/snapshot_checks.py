@@ -7,12 +7,14 @@ Not here: the checks (audit/snapshot_verifier.py), building it again (replay.py)
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from audit.notes import VerifierKey, parse_verifier_key
 from audit.snapshot_verifier import SnapshotVerification, verify_snapshot
 from pipelines.settings import Settings
 from pipelines.signing import known_keys
 from ratings.errors import InputError, LedgerError, SnapshotError
+from warehouse.object_store import fetch_snapshot, open_store, store_and_id
 from warehouse.snapshot_manifest import MANIFEST
 from warehouse.snapshots import SnapshotRef, snapshot
 
@@ -22,7 +24,7 @@ def check(settings: Settings, named: str, public_key: str | None = None) -> tupl
 
     Args:
         settings: the warehouse that an id is looked up in; not asked where a directory is named.
-        named: the id of a snapshot of this warehouse, or its directory anywhere.
+        named: the id of a snapshot of this warehouse, or its directory anywhere, a URL included.
         public_key: the key it has to be signed with, or a file that holds it. By default the keys of the
             warehouse are believed for its own snapshots, and of a directory no signature is checked.
 
@@ -35,6 +37,11 @@ def check(settings: Settings, named: str, public_key: str | None = None) -> tupl
         SnapshotError: there is no manifest to check against, or it is of a newer version.
     """
     keys = None if public_key is None else [read_public_key(public_key)]
+    if "://" in named:
+        place, identifier = store_and_id(named)
+        with TemporaryDirectory(prefix="starledger-") as directory:
+            fetched = fetch_snapshot(open_store(place), identifier, Path(directory))
+            return Path(identifier), verify_snapshot(fetched, keys)
     if (Path(named) / MANIFEST).is_file():
         return Path(named), verify_snapshot(Path(named), keys)
     found = snapshot(settings.snapshots, named)

@@ -12,10 +12,12 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli import snapshot_readers
 from pipelines.cli.options import Actor, DatabaseUrl, Json, Warehouse, open_settings, print_json, print_table
 from ratings.errors import SnapshotError
 
 app = typer.Typer(help="Versioned rating snapshots.", no_args_is_help=True)
+snapshot_readers.register(app)
 
 _SHOWN = 50
 """How many changes a person is shown."""
