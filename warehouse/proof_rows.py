@@ -144,7 +144,9 @@ def many_rows(ledger: Ledger, positions: Sequence[int] | pl.Series) -> ManyRows:
             parts.append(_batch_rows(ledger, b, group[~gone], salts.get(b["id"], b""), kept[b["id"]]))
     proved = np.concatenate([part.positions for part in parts]) if parts else wanted[:0]
     unsaid = ledger.database.frame(schema.event, ["position", *UNSAID], _within(proved))
-    return ManyRows(batches, parts, unsaid.filter(pl.col("position").is_in(proved)).sort("position"), purged)
+    if unsaid.height > proved.size:
+        unsaid = unsaid.filter(pl.col("position").is_in(proved))
+    return ManyRows(batches, parts, unsaid.sort("position"), purged)
 
 
 def _batch_rows(

@@ -84,7 +84,8 @@ class SnapshotTable:
         if absent := [name for name in names if name not in frame.columns]:
             raise SnapshotError(f"table {self.name} lacks the columns {', '.join(absent)}")
         rows = frame.select(names).sort(self.key)
-        if rows.select(self.key).is_duplicated().any():
+        same = pl.all_horizontal(pl.col(name) == pl.col(name).shift() for name in self.key)
+        if rows.select(same.any()).item():
             raise SnapshotError(f"table {self.name} has two rows of one key ({', '.join(self.key)})")
         for column in self.columns:
             if column.required and rows[column.name].null_count():

@@ -127,7 +127,7 @@ def manifest_of(
                 "file": f"{name}.parquet",
                 "rows": table.num_rows,
                 "key": list(TABLES[name].key),
-                "digest": digest(table, TABLES[name].key),
+                "digest": digest(table, TABLES[name].key, in_order=True),
             }
             for name, table in arrow.items()
         },

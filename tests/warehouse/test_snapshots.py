@@ -6,9 +6,11 @@ import json
 import os
 import shutil
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from threading import Event
 
 import duckdb
 import pandas as pd
@@ -22,6 +24,7 @@ from hypothesis import strategies as st
 from ratings.errors import NotFoundError, SnapshotError
 from tests.made_ledgers import overwrite
 from warehouse import snapshots
+from warehouse.snapshot_files import CHANGES, PROOFS, Beside
 from warehouse.snapshot_manifest import About, iso, microseconds, read_manifest
 from warehouse.snapshot_tables import SCHEMAS, TABLES
 from warehouse.snapshots import (
@@ -87,6 +90,11 @@ def tables(value: float = 1.5) -> dict[str, pl.DataFrame]:
 
 def _types(name: str, frame: pl.DataFrame) -> Mapping[str, pl.DataType]:
     return {column: dtype for column, dtype in empty(name).schema.items() if column in frame.columns}
+
+
+def beside(_manifest: object) -> Beside:
+    """Files of no meaning in place of those that prove something."""
+    return Beside({CHANGES: b"{}", PROOFS: b"0" * 9999}, {"size": 1}, lambda outputs: " ".join(outputs))
 
 
 @pytest.fixture
@@ -185,6 +193,7 @@ def test_a_required_column_is_never_null(tmp_path: Path) -> None:
 # The digest
 
 
+STRINGS = dict.fromkeys(("organisation", "name", "kind"), pl.String)
 ROWS = st.lists(
     st.fixed_dictionaries(
         {
@@ -230,6 +239,16 @@ def test_any_other_value_gives_another_digest(rows, column, data) -> None:
     changed[at][column] = None if rows[at][column] == other else other
     first, second = (pa.Table.from_pylist(each, schema=SCHEMA) for each in (rows, changed))
     assert digest(first, ("key",)) != digest(second, ("key",))
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8"), max_size=4), unique=True, max_size=8))
+def test_rows_are_written_in_the_order_that_the_digest_is_taken_in(names: list[str]) -> None:
+    frame = pl.DataFrame({"organisation": names, "name": names, "kind": names}, schema_overrides=STRINGS)
+    absent = [c.name for c in TABLES["organisations"].columns if c.name not in frame.columns]
+    table = TABLES["organisations"].arrow(
+        frame.with_columns(pl.lit(None, empty("organisations").schema[name]).alias(name) for name in absent)
+    )
+    assert digest(table, ("organisation",), in_order=True) == digest(table, ("organisation",))
 
 
 def test_the_digest_is_what_its_definition_says() -> None:
@@ -371,6 +390,57 @@ def test_of_two_writers_of_one_id_both_get_the_same(tmp_path: Path, monkeypatch:
     assert mine.existed
     assert mine.path == rival[0].path
     assert [entry.name for entry in tmp_path.iterdir()] == [mine.id]
+
+
+def test_publishers_at_once_leave_one_directory_for_each_id_and_readers_see_whole_ones_only(
+    tmp_path: Path,
+) -> None:
+    over, seen = Event(), list[list[str]]()
+
+    def publish(number: int) -> SnapshotRef:
+        return write_snapshot(tmp_path, replace(ABOUT, as_recorded=number % 3), tables(), beside)
+
+    def read() -> None:
+        last = False
+        while not last:
+            last = over.is_set()
+            seen.extend(verify(found.path) for found in list_snapshots(tmp_path))
+
+    with ThreadPoolExecutor(5) as pool:
+        reader = pool.submit(read)
+        done = list(pool.map(publish, range(24)))
+        over.set()
+        reader.result(60)
+    assert len({found.id for found in done}) == 3
+    assert [found.id for found in list_snapshots(tmp_path)] == sorted({found.id for found in done})
+    assert sum(not found.existed for found in done) == 3
+    assert len(seen) > 3
+    assert not any(seen)
+    assert {entry.name for entry in tmp_path.iterdir()} == {found.id for found in done}
+
+
+def test_an_id_that_is_there_with_other_content_is_an_error_and_stays(written: SnapshotRef) -> None:
+    """Twelve digits can meet by chance, the whole digest cannot."""
+    other = written.manifest["digest"][:12] + "0" * 52
+    overwrite(written.path / "manifest.json", json.dumps(written.manifest | {"digest": other}))
+    before = {file.name: file.read_bytes() for file in written.path.iterdir()}
+    with pytest.raises(SnapshotError, match=r"exists with other content.*never rewritten"):
+        write_snapshot(written.path.parent, ABOUT, tables())
+    assert {file.name: file.read_bytes() for file in written.path.iterdir()} == before
+
+
+def test_tables_that_contradict_each_other_are_not_written(tmp_path: Path) -> None:
+    twice = tables()
+    twice["quality"] = pl.concat(
+        [empty("quality"), pl.DataFrame({"indicator": ["i"], "figures": [5], "missing": [0]})], how="diagonal"
+    )
+    required = [c.name for c in TABLES["quality"].columns if c.required]
+    twice["quality"] = twice["quality"].with_columns(
+        pl.col(name).fill_null(0 if twice["quality"][name].dtype == pl.Int64 else "x") for name in required
+    )
+    with pytest.raises(SnapshotError, match=r"contradict each other.*5 and 2"):
+        write_snapshot(tmp_path, ABOUT, twice)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_directory_that_may_not_be_written_is_an_error_with_a_next_step(tmp_path: Path) -> None:
