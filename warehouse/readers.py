@@ -3,29 +3,25 @@
 Here: Parquet, CSV (plain or gzip) and workbooks by the format that a collection declares; what makes a file
     unreadable.
 Not here: what the text means (ratings/reading.py), whether it is accepted (validations), what is too large
-    (file_limits.py), the cells of a workbook (workbooks.py).
+    (file_limits.py), the lines of a CSV (delimited.py), the cells of a workbook (workbooks.py).
 """
 
 from __future__ import annotations
 
-import codecs
 import csv
-import gzip
-import io
 import zlib
 from collections.abc import Sequence
 from difflib import get_close_matches
-from itertools import islice
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from ratings.collections import COUNTED, NOTE, Collection, list_collections
 from ratings.errors import InputError
+from warehouse.delimited import csv_header, read_csv
 from warehouse.file_limits import prove_column, prove_parquet, prove_text, too_many_rows
 from warehouse.workbooks import Sheet, join_names, read_sheet
 
@@ -58,7 +54,7 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
         elif form == "xlsx":
             table = _workbook(path, collection, name)
         else:
-            table = _csv(path, collection, name, form)
+            table = _delimited(path, collection, name, packed=form.endswith(".gz"))
         text = pl.DataFrame(pa.table({column: _text(table.column(column)) for column in table.column_names}))
     except (pa.ArrowException, OSError, EOFError, KeyError, UnicodeError, csv.Error, zlib.error) as error:
         cause = (str(error).strip() or type(error).__name__).splitlines()[0]
@@ -96,7 +92,7 @@ def printed_names(path: Path, collection: Collection, file_name: str | None = No
         return _require(pq.read_schema(path).names, collection, name)
     if form == "xlsx":
         return _require(_sheet(path, collection, name)[1], collection, name)
-    return _require(_csv_header(path, collection, packed=form.endswith(".gz")), collection, name)
+    return _require(csv_header(path, collection, name, packed=form.endswith(".gz")), collection, name)
 
 
 def _format(path: Path, collection: Collection, name: str) -> str:
@@ -125,77 +121,10 @@ def _parquet(path: Path, collection: Collection, name: str) -> pa.Table:
     return _renamed(table, printed)
 
 
-def _csv(path: Path, collection: Collection, name: str, form: str) -> pa.Table:
-    packed = form.endswith(".gz")
+def _delimited(path: Path, collection: Collection, name: str, *, packed: bool) -> pa.Table:
     prove_text(path, collection, name, packed=packed)
-    header = _csv_header(path, collection, packed=packed)
-    read, parse = _csv_options(collection)
-    if collection.file.header_rows > 1:
-        read.column_names = header
-        read.skip_rows += collection.file.header_rows
-    printed = _require(header, collection, name)
-    # Everything is text: whether it is a number is for the checks to say, row by row.
-    convert = pa_csv.ConvertOptions(
-        column_types={column: pa.string() for column in header},
-        include_columns=list(printed.values()),
-        strings_can_be_null=True,
-        null_values=[""],
-    )
-    alone: list[pa_csv.InvalidRow] = []
-    if collection.file.notes:
-        # A line with fewer cells than the header has: kept where it is one, and for the number of its line.
-        read.use_threads = False
-        parse.invalid_row_handler = lambda row: _keep(alone, row)
-    with pa.input_stream(path, compression="gzip" if packed else None) as stream:
-        table = _renamed(pa_csv.read_csv(stream, read, parse, convert), printed)
-    first = 1 + collection.file.skip_rows + collection.file.header_rows
-    for row in alone:
-        said = pa.table({c: pa.array([None if n else row.text], pa.string()) for n, c in enumerate(printed)})
-        place = row.number - first
-        table = pa.concat_tables([table.slice(0, place), said, table.slice(place)])
-    return table
-
-
-def _keep(alone: list[pa_csv.InvalidRow], row: pa_csv.InvalidRow) -> str:
-    """Keep a line of one cell; refuse any other that is not as wide as the header."""
-    if row.actual_columns > 1:
-        return "error"
-    alone.append(row)
-    return "skip"
-
-
-def _csv_options(collection: Collection) -> tuple[pa_csv.ReadOptions, pa_csv.ParseOptions]:
-    says = collection.file
-    # pyarrow takes a byte order mark off by itself.
-    encoding = codecs.lookup(says.encoding).name.replace("utf-8-sig", "utf-8")
-    return (
-        pa_csv.ReadOptions(skip_rows=says.skip_rows, encoding=encoding),
-        pa_csv.ParseOptions(delimiter=says.delimiter, newlines_in_values=True, ignore_empty_lines=False),
-    )
-
-
-def _csv_header(path: Path, collection: Collection, *, packed: bool) -> list[str]:
-    """The names of the columns; where the header has several rows, one name from all of them.
-
-    A heading over several columns stands in the first of them: it holds for the blank cells to its right, as
-    far as the next one, in every row of the header but the last.
-    """
-    says = collection.file
-    if says.header_rows == 1:
-        read, parse = _csv_options(collection)
-        if says.notes:
-            parse.invalid_row_handler = lambda _: "skip"  # the names alone are asked for here
-        with pa.input_stream(path, compression="gzip" if packed else None) as stream:
-            return list(pa_csv.open_csv(stream, read, parse).schema.names)
-    with gzip.open(path) if packed else path.open("rb") as stream:
-        lines = csv.reader(io.TextIOWrapper(stream, says.encoding, newline=""), delimiter=says.delimiter)
-        rows = list(islice(lines, says.skip_rows, says.skip_rows + says.header_rows))
-    width = max(map(len, rows), default=0)
-    header: list[list[str | None]] = [[*row, *[""] * (width - len(row))] for row in rows]
-    for row in header[:-1]:
-        for column in range(1, width):
-            row[column] = row[column] or row[column - 1]
-    return join_names(header)
+    printed = _require(csv_header(path, collection, name, packed=packed), collection, name)
+    return _renamed(read_csv(path, collection, name, list(printed.values()), packed=packed), printed)
 
 
 def _workbook(path: Path, collection: Collection, name: str) -> pa.Table:

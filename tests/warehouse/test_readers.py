@@ -69,8 +69,16 @@ def test_a_quoted_line_break_stays_inside_its_cell(tmp_path: Path) -> None:
         ("lait.csv", b"\xff\xfe\x00broken", r"lait\.csv"),
         ("lait.csv.gz", b"not gzip at all", r"cannot be read as csv\.gz"),
         ("lait.docx", b"PK", "collection lait comes as parquet, csv, csv.gz"),
-        ("lait.csv", HEADER.encode() + b"InfMort,2015,Camden\n", "cannot be read as csv"),
-        ("lait.csv", HEADER.encode() + b"Inf\xffMort,2015,Camden,1,202\n", "cannot be read as csv"),
+        (
+            "lait.csv",
+            HEADER.encode() + b"InfMort,2015,Camden\n",
+            "row 2: cannot be read as csv: the row has 3 cells where the header has 5",
+        ),
+        (
+            "lait.csv",
+            HEADER.encode() + b"InfMort,2015,Camden,1,202\nInf\xffMort,2015,Camden,1,202\n",
+            "row 3: cannot be read as csv: byte 0xff is not utf-8",
+        ),
     ],
 )  # fmt: skip
 def test_an_unreadable_file_is_named_with_its_cause(
