@@ -20,7 +20,6 @@ from ratings.errors import NotFoundError, SnapshotError
 from warehouse.event_log import Ledger, now
 from warehouse.landing import Landing
 from warehouse.named_in_log import with_named
-from warehouse.snapshot_files import CHECKPOINT
 from warehouse.snapshot_manifest import iso, microseconds
 from warehouse.snapshots import SnapshotRef, latest, snapshot, snapshot_ids
 
@@ -143,7 +142,7 @@ def _from_snapshot(
             "code_version": manifest["code_version"],
             "digest": manifest["digest"],
             "manifest_sha256": found.manifest_sha256,
-            "checkpoint": _checkpoint(found),
+            "checkpoint": manifest.get("checkpoint"),  # sealed since schema version 4
         },
         "star": _plain(stars[0]) if stars else None,
         "decision": _decision(sources, stars[0]) if stars else None,
@@ -168,23 +167,6 @@ def _from_snapshot(
             for row in bands
         ],
         "evidence": _evidence(sources, body, measure, microseconds(manifest["as_published"])),
-    }
-
-
-def _checkpoint(found: SnapshotRef) -> dict[str, Any] | None:
-    """What the checkpoint beside a snapshot says of the log; None where it has none. Nothing is verified."""
-    note = found.path / CHECKPOINT
-    if not note.is_file():
-        return None
-    # Imported here: most traces are of one star, and cryptography takes a while to load.
-    from audit.proofs import parse_checkpoint
-
-    said = parse_checkpoint(note.read_text(encoding="utf-8"))
-    return {
-        "origin": said.origin,
-        "size": said.size,
-        "position": said.position,
-        "root": said.root.hex(),
     }
 
 

@@ -59,7 +59,7 @@ def read_catalogue(
                 raise line.fault("code", f"indicator {indicator.code!r} is defined twice")
             by_code[indicator.code] = indicator
     by_id: dict[str, Organisation] = {}
-    held: list[Code] = []
+    held: dict[tuple[str, str], list[Code]] = {}  # by scheme and code
     regions: list[tuple[_Line, str]] = []
     for file in organisations:
         for line in _lines(file, digest):
@@ -111,7 +111,7 @@ def read_catalogue(
     return Catalogue(
         MappingProxyType(by_code),
         MappingProxyType(by_id),
-        tuple(held),
+        tuple(code for codes in held.values() for code in codes),
         tuple(sorted(events, key=lambda event: (event.date, event.predecessor, event.successor))),
         digest.hexdigest(),
         tuple(sorted(announcements, key=lambda each: each.announced_on)),
@@ -271,11 +271,10 @@ def _known(line: _Line, column: str, organisations: Mapping[str, Organisation]) 
     return identifier
 
 
-def _hold(held: list[Code], code: Code, line: _Line, column: str) -> None:
+def _hold(held: dict[tuple[str, str], list[Code]], code: Code, line: _Line, column: str) -> None:
     """Take a code into the register, unless another organisation holds it at the same time."""
-    for other in held:
-        if (other.scheme, other.code) != (code.scheme, code.code):
-            continue
+    holders = held.setdefault((code.scheme, code.code), [])
+    for other in holders:
         before = (
             other.valid_to is not None and code.valid_from is not None and other.valid_to < code.valid_from
         )
@@ -286,7 +285,7 @@ def _hold(held: list[Code], code: Code, line: _Line, column: str) -> None:
             raise line.fault(
                 column, f"{code.scheme} {code.code!r} is already held by {other.organisation} at that time"
             )
-    held.append(code)
+    holders.append(code)
 
 
 def _is_period(text: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,8 @@ def test_people_read_it_from_star_to_cell(of_2002: Settings) -> None:
     assert "row 2: column 'children_serving' says 'no'" in text
     assert "425 days old" in text
     assert "published then: 0 stars (the same)" in text
+    assert re.search(r"checkpoint beside it: log starledger-\S+, \d+ batches .* root [0-9a-f]{64}", text)
+    assert re.search(r"file published 2002-05-30 \(stated\), received 20\S+Z, recorded 20", text)
 
 
 def test_an_indicator_narrows_to_its_figure_and_judgements(of_2002: Settings) -> None:
