@@ -24,7 +24,11 @@ from warehouse.vintages import VintageEvents
 
 
 def against_known(
-    made: VintageEvents, known: pl.DataFrame, standing: Sequence[Batch], base: NewBatch
+    made: VintageEvents,
+    known: pl.DataFrame,
+    standing: Sequence[Batch],
+    base: NewBatch,
+    accepted: pl.DataFrame,
 ) -> list[CheckResult]:
     """What the checks of the batch stage find.
 
@@ -33,6 +37,7 @@ def against_known(
         known: every standing event of its collection.
         standing: the standing vintages of its collection.
         base: the batch to be.
+        accepted: findings that an accepted answer silences (ratings.queries.accepted_findings).
     """
     published_at = base.published_at or 0
     changing = made.compared.filter(pl.col("known") & ~pl.col("same")).select(KEY)
@@ -50,15 +55,18 @@ def against_known(
         before=made.before,
         earlier=earlier,
         same_bytes=_same_bytes(standing, base),
+        accepted=accepted,
     )
     return [
-        councils_present(made.compared),
-        decimals_as_declared(made.compared),
+        councils_present(made.compared, accepted),
+        decimals_as_declared(made.compared, accepted),
         *validate_history(batch),
     ]
 
 
-def published_totals(path: Path, kind: Collection, file_name: str) -> list[CheckResult]:
+def published_totals(
+    path: Path, kind: Collection, file_name: str, accepted: pl.DataFrame
+) -> list[CheckResult]:
     """Whether a file of published totals adds up; no result for a file of another kind.
 
     The file is read whole: percentages and the number rated are columns that only some of its sources have.
@@ -66,7 +74,7 @@ def published_totals(path: Path, kind: Collection, file_name: str) -> list[Check
     if kind.event != "published_rating" or not are_totals(kind.payload):
         return []
     with path.open(encoding=kind.file.encoding, newline="") as file:
-        return [totals_add_up(csv.DictReader(file, delimiter=kind.file.delimiter), file_name)]
+        return [totals_add_up(csv.DictReader(file, delimiter=kind.file.delimiter), file_name, accepted)]
 
 
 def _same_bytes(standing: Sequence[Batch], base: NewBatch) -> str | None:

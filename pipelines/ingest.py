@@ -24,6 +24,7 @@ from ratings.catalogue import load_catalogue
 from ratings.collections import NOTE, Collection, load_collection
 from ratings.errors import InputError, LedgerError
 from ratings.periods import period_bounds
+from ratings.queries import NOTHING_ACCEPTED, accepted_findings
 from ratings.reading import read_facts, read_figures
 from validations.check_result import WARNING, CheckResult
 from validations.parts import totals_equal_parts
@@ -46,6 +47,7 @@ from warehouse.event_log import (
 )
 from warehouse.landing import LandedFile
 from warehouse.observations import KEY, NO_EVENTS, timeline
+from warehouse.query_log import recorded_queries
 from warehouse.readers import ROW, read_rows
 from warehouse.snapshot_manifest import iso
 from warehouse.vintages import EVENT_COLUMNS, VintageEvents, vintage_events
@@ -276,6 +278,7 @@ def _ingest_one(
     received_at = now()
     seen_at = received_at if observed_at is None else observed_at
     log = None if dry_run else ledger  # what may be written to; a dry run only reads
+    accepted = accepted_findings(recorded_queries(ledger), kind.id) if ledger else NOTHING_ACCEPTED
     landed = LandedFile.of(release.path) if log is None else settings.landing.land(release.path)
     if log:
         log.record_landing(landed.sha256, landed.byte_size, name)
@@ -301,8 +304,8 @@ def _ingest_one(
         base = replace(base, identity=_identity(base))
         if ledger and (known := ledger.by_identity(base.identity)):
             return _known(name, known)
-        validation = _validate(rows, kind, name)
-        totals = published_totals(landed.path, kind, name)
+        validation = _validate(rows, kind, name, accepted)
+        totals = published_totals(landed.path, kind, name, accepted)
     except InputError as error:
         check = refusal("file_readable", str(error))
         return _refuse(log, replace(base, published_at=base.published_at or seen_at), name, 0, [check])
@@ -318,15 +321,15 @@ def _ingest_one(
                 rows, validation, ["source_row", "organisation", "organisation_code", "indicator"], totals
             ),
         )
-    checked = _checked(rows, validation, _CONTENT, totals_equal_parts(validation.rows, kind.totals))
+    checked = _checked(rows, validation, _CONTENT, totals_equal_parts(validation.rows, kind.totals, accepted))
     del rows, validation  # hundreds of megabytes of text that nothing needs any more
-    return _append_figures(ledger, log, base, kind, checked, scope, keep)
+    return _append_figures(ledger, log, base, kind, checked, scope, accepted, keep)
 
 
-def _validate(rows: pl.DataFrame, kind: Collection, name: str) -> Validation:
+def _validate(rows: pl.DataFrame, kind: Collection, name: str, accepted: pl.DataFrame) -> Validation:
     catalogue = load_catalogue()
     if kind.event == "observation":
-        return validate_figures(read_figures(rows, kind, catalogue, name))
+        return validate_figures(read_figures(rows, kind, catalogue, name), accepted)
     return validate_facts(read_facts(rows, kind, catalogue), kind.event)
 
 
@@ -409,7 +412,7 @@ def _refuse(
         counts = {"read": read, "refused": read}
         identity = f"refused {_identity(base)} {suite_sha256()}"
         new = replace(base, kind="rejected", identity=identity, rows_read=read, counts=counts, scope=OVERLAY)
-        batch = ledger.append(new, event_frame(_check_events(base, checks))).id
+        batch = ledger.append(new, event_frame(_check_events(base, checks, counts))).id
     failed = next(c for c in checks if c.severity == "critical" and not c.success)
     return IngestReport(
         file=name,
@@ -423,14 +426,17 @@ def _refuse(
     )
 
 
-def _check_events(base: NewBatch, checks: Sequence[CheckResult]) -> list[dict[str, Any]]:
+def _check_events(
+    base: NewBatch, checks: Sequence[CheckResult], rows: dict[str, int]
+) -> list[dict[str, Any]]:
+    """Check results as events, each with where the rows of the file went."""
     return [
         {
             "type": "check_result",
             "schema_version": 1,
             "collection": base.collection,
             "published_at": base.published_at,
-            "payload": payload(check),
+            "payload": payload(check) | {"rows": rows},
         }
         for check in checks
     ]
@@ -496,12 +502,13 @@ def _append_figures(
     kind: Collection,
     checked: _Checked,
     given: dict[str, Any] | None,
+    accepted: pl.DataFrame,
     keep: Keep | None = None,
 ) -> IngestReport:
     scope = _scope(kind, given, checked)
     for _ in range(RETRIES):
         head = ledger.head() if ledger else None
-        made, found = _compare(ledger, base, kind, checked, scope)
+        made, found = _compare(ledger, base, kind, checked, scope, accepted)
         report = replace(
             _report(base, replace(checked, results=(*checked.results, *found))),
             observations=made.observations,
@@ -516,7 +523,8 @@ def _append_figures(
             if keep:
                 keep(made.events)
             return report
-        events = pl.concat([made.events.select(EVENT_COLUMNS), event_frame(_check_events(base, results))])
+        found_events = event_frame(_check_events(base, results, report.went()))
+        events = pl.concat([made.events.select(EVENT_COLUMNS), found_events])
         new = replace(base, scope=scope, rows_read=checked.read, counts=report.counts())
         try:
             batch = log.append(new, events, checked.quarantine, expected_position=head.position)
@@ -537,7 +545,8 @@ def _report(base: NewBatch, checked: _Checked) -> IngestReport:
         quarantined=checked.quarantined.height,
         out_of_scope=sum(checked.out_of_scope.values()),
         out_of_scope_reasons=checked.out_of_scope,
-        warnings=sum(c.failed for c in checked.results if c.severity == WARNING),
+        warnings=sum(c.failed - c.silenced for c in checked.results if c.severity == WARNING),
+        silenced=sum(c.silenced for c in checked.results),
         checks=[asdict(c) for c in checked.results],
         sha256=base.file_sha256 or "",
         published_at=iso(base.published_at or 0),
@@ -550,6 +559,7 @@ def _compare(
     kind: Collection,
     checked: _Checked,
     scope: dict[str, Any],
+    accepted: pl.DataFrame,
 ) -> tuple[VintageEvents, list[CheckResult]]:
     """The events of a file, and what the checks find that hold it against what was known."""
     published_at = base.published_at or 0
@@ -564,7 +574,7 @@ def _compare(
         published_at=published_at,
         quarantined=checked.quarantined,
     )
-    return made, against_known(made, known, standing, base)
+    return made, against_known(made, known, standing, base, accepted)
 
 
 def _append_facts(
@@ -593,7 +603,7 @@ def _append_facts(
     results = [*checked.results, conservation(report)]
     if log is None:
         return report
-    events += _check_events(base, results)
+    events += _check_events(base, results, report.went())
     scope = FULL if kind.coverage == "full" else OVERLAY
     new = replace(base, scope=scope, rows_read=checked.read, counts=report.counts())
     head = log.head()

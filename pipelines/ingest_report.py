@@ -14,9 +14,10 @@ from ratings.errors import InputError
 from validations.check_result import BATCH, CheckResult
 
 INGESTED, KNOWN, REFUSED, DRY_RUN = "ingested", "already known", "refused", "dry run"
+_WENT = ("read", "observations", "unchanged", "quarantined", "out_of_scope")
 _COUNTS = (
-    "read", "observations", "unchanged", "quarantined", "out_of_scope", "withdrawn", "warnings", "relabelled",
-    "repairs", "withdrawn_reasons", "out_of_scope_reasons",
+    *_WENT, "withdrawn", "warnings", "silenced", "relabelled", "repairs", "withdrawn_reasons",
+    "out_of_scope_reasons",
 )  # fmt: skip
 
 
@@ -38,6 +39,7 @@ class IngestReport:
         out_of_scope: rows the collection declares not to be read, counted.
         withdrawn: figures known before that the file no longer has.
         warnings: what the warnings found, added up: rows, figures, series, indicators; all were accepted.
+        silenced: what they found besides that stands as an accepted answer to a query left it.
         relabelled: unchanged rows whose period label alone differs.
         repairs: events that keep what files published later had said.
         withdrawn_reasons: `withdrawn` by reason.
@@ -58,6 +60,7 @@ class IngestReport:
     out_of_scope: int = 0
     withdrawn: int = 0
     warnings: int = 0
+    silenced: int = 0
     relabelled: int = 0
     repairs: int = 0
     withdrawn_reasons: dict[str, int] = field(default_factory=dict)
@@ -70,6 +73,10 @@ class IngestReport:
     def counts(self) -> dict[str, Any]:
         """Where every row went, as the batch records it."""
         return {name: getattr(self, name) for name in _COUNTS}
+
+    def went(self) -> dict[str, int]:
+        """The conservation law in numbers, as every check result records it."""
+        return {name: getattr(self, name) for name in _WENT}
 
 
 def conservation(report: IngestReport) -> CheckResult:

@@ -10,23 +10,25 @@ from __future__ import annotations
 import polars as pl
 
 from ratings.catalogue import load_catalogue
-from validations.check_result import BATCH, WARNING, CheckResult
+from ratings.queries import NOTHING_ACCEPTED
+from validations.check_result import CheckResult
+from validations.findings import conclude, findings, some
 from validations.rules import places
 
 COVERED_SHARE = 0.8
 """Of the councils that an indicator usually has, those that its newest period must have."""
 COVERED_LEAST = 20
 """An indicator of fewer councils than this is not looked at."""
-_NAMED = 5
 
 
-def councils_present(figures: pl.DataFrame) -> CheckResult:
+def councils_present(figures: pl.DataFrame, accepted: pl.DataFrame = NOTHING_ACCEPTED) -> CheckResult:
     """Hold the newest period of each indicator against the median number of councils of its others.
 
     A row that says a figure is missing or suppressed counts: the council is there, and says so.
 
     Args:
         figures: accepted rows: `indicator`, `organisation`, `period`.
+        accepted: findings that an accepted answer silences (ratings.queries.accepted_findings).
     """
     present = (
         figures.group_by("indicator", "period")
@@ -41,20 +43,25 @@ def councils_present(figures: pl.DataFrame) -> CheckResult:
     )
     looked = usual.filter(pl.col("usual") >= COVERED_LEAST)
     thin = looked.filter(pl.col("present") < COVERED_SHARE * pl.col("usual"))
-    names = [
-        f"{indicator} of {period} has {here:,} of {there:,.0f} councils"
-        for indicator, period, here, there in thin.iter_rows()
-    ]
-    return _result("councils_present", looked.height, names, COVERED_SHARE)
+    counted = pl.format("{} of {} councils", "present", pl.col("usual").round().cast(pl.Int64))
+    return conclude(
+        "councils_present",
+        looked.height,
+        findings(thin, counted, pl.format("{} of {} has {}", "indicator", "period", counted)),
+        _named,
+        accepted,
+        threshold=COVERED_SHARE,
+    )
 
 
-def decimals_as_declared(figures: pl.DataFrame) -> CheckResult:
+def decimals_as_declared(figures: pl.DataFrame, accepted: pl.DataFrame = NOTHING_ACCEPTED) -> CheckResult:
     """Hold the numbers of each indicator against the decimal places that the dictionary says.
 
     One finding an indicator, not a row: a publisher who releases more places than it shows always does.
 
     Args:
         figures: accepted rows: `indicator`, `value`.
+        accepted: findings that an accepted answer silences (ratings.queries.accepted_findings).
     """
     declared = load_catalogue().frame().select("code", "decimals").filter(pl.col("decimals").is_not_null())
     shown = (
@@ -68,11 +75,15 @@ def decimals_as_declared(figures: pl.DataFrame) -> CheckResult:
         .collect()
     )
     beyond = shown.filter(pl.col("shown") > pl.col("decimals"))
-    names = [f"{i} shows {n} decimal places, declared {d}" for i, d, n in beyond.iter_rows()]
-    return _result("decimals_as_declared", shown.height, names)
+    counted = pl.format("{} decimal places, declared {}", "shown", "decimals")
+    return conclude(
+        "decimals_as_declared",
+        shown.height,
+        findings(beyond, counted, pl.format("{} shows {}", "indicator", counted)),
+        _named,
+        accepted,
+    )
 
 
-def _result(check: str, checked: int, names: list[str], threshold: float | None = None) -> CheckResult:
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    message = "; ".join(names[:_NAMED]) + more
-    return CheckResult(check, WARNING, not names, checked, len(names), "", threshold, message, BATCH)
+def _named(found: pl.DataFrame) -> str:
+    return some(found["sentence"].to_list(), "; ")

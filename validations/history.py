@@ -11,12 +11,13 @@ together below; they were set on the eleven releases of LAIT, so that what is sa
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import polars as pl
 
-from validations.check_result import BATCH, WARNING, CheckResult
+from ratings.queries import NOTHING_ACCEPTED, figure_says
+from validations.check_result import CheckResult
+from validations.findings import conclude, findings, single, some
 
 KEY = ["indicator", "organisation", "period"]
 SERIES = ["indicator", "organisation"]
@@ -45,7 +46,6 @@ SWAP_SHARE = 0.8
 """Of a council's changed numbers, those that must be another council's."""
 SWAP_CHANGED = 0.5
 """Of a council's known numbers, those that must have changed."""
-_NAMED = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +53,14 @@ class Comparison:
     """A batch beside what was known when it came out.
 
     Attributes:
-        figures: accepted rows: KEY, `value`, `old_value`, `known` (the key had a figure), `same` (it says
-            what was known), `source_row`.
+        figures: accepted rows: KEY, `value`, `numerator`, `denominator`, `old_value`, `known` (the key had a
+            figure), `same` (it says what was known), `source_row`.
         gone: keys known and no longer in the file: KEY and `reason` (withdrawn, rolled_off, quarantined).
         before: every figure known before: KEY, `value`.
         earlier: what was ever said of the keys that change, before: KEY, `value`, in the order it was said.
         same_bytes: the earlier release that has the very bytes of this file, where another came out in
             between: its name and publish time, None where there is none.
+        accepted: findings that an accepted answer silences (ratings.queries.accepted_findings).
     """
 
     figures: pl.DataFrame
@@ -67,6 +68,7 @@ class Comparison:
     before: pl.DataFrame
     earlier: pl.DataFrame
     same_bytes: str | None = None
+    accepted: pl.DataFrame = field(default_factory=lambda: NOTHING_ACCEPTED)
 
 
 def validate_history(batch: Comparison) -> list[CheckResult]:
@@ -89,7 +91,7 @@ def validate_history(batch: Comparison) -> list[CheckResult]:
         few_withdrawn(batch),
         few_revised(batch, changed),
         measures_not_computed_anew(batch, changed.join(again, on=KEY, how="anti")),
-        values_plausible(changed, batch.before),
+        values_plausible(batch, changed),
         own_series(changed, batch),
     ]
 
@@ -129,18 +131,21 @@ def not_reverted(batch: Comparison, changed: pl.DataFrame, again: pl.DataFrame) 
             f"the file goes back to {what}: {back:,} of {changed.height:,} changed figures say again what was"
             f" said before, {lost:,} known since are gone"
         )
-    return _result(
-        "file_not_reverted", changed.height, (back + lost or 1) if message else 0, message, REVERTED_SHARE
-    )
+    return _of_file(batch, "file_not_reverted", changed.height, message, back + lost or 1, REVERTED_SHARE)
 
 
 def measures_present(batch: Comparison) -> CheckResult:
     """No indicator may vanish whole."""
     here = batch.figures.select("indicator").unique()
     lost = _lost(batch).join(here, on="indicator", how="anti")
-    names = sorted(lost["indicator"].cast(pl.String).unique())
-    message = f"{_counted(len(names), 'indicator')} vanished: {_some(names)}" if names else ""
-    return _result("measures_present", batch.before["indicator"].n_unique(), len(names), message)
+    gone = lost.select(pl.col("indicator").cast(pl.String)).unique().sort("indicator")
+    return conclude(
+        "measures_present",
+        batch.before["indicator"].n_unique(),
+        findings(gone, pl.lit("nothing"), pl.col("indicator")),
+        lambda found: f"{_counted(found.height, 'indicator')} vanished: {some(found['sentence'].to_list())}",
+        batch.accepted,
+    )
 
 
 def periods_present(batch: Comparison) -> CheckResult:
@@ -151,12 +156,17 @@ def periods_present(batch: Comparison) -> CheckResult:
         .join(batch.figures.select("indicator").unique(), on="indicator", how="semi")
         .join(here, on=["indicator", "period"], how="anti")
     )
-    pairs = sorted(lost.select(pl.col("indicator", "period").cast(pl.String)).unique().iter_rows())
-    names = [f"{indicator} of {period}" for indicator, period in pairs]
-    known = batch.before.select("indicator", "period").n_unique()
-    subject = _counted(len(names), "whole period")
-    message = f"{subject} of an indicator vanished: {_some(names)}" if names else ""
-    return _result("periods_present", known, len(names), message)
+    gone = lost.select(pl.col("indicator", "period").cast(pl.String)).unique().sort("indicator", "period")
+    return conclude(
+        "periods_present",
+        batch.before.select("indicator", "period").n_unique(),
+        findings(gone, pl.lit("nothing"), pl.format("{} of {}", "indicator", "period")),
+        lambda found: (
+            f"{_counted(found.height, 'whole period')} of an indicator vanished: "
+            f"{some(found['sentence'].to_list())}"
+        ),
+        batch.accepted,
+    )
 
 
 def few_withdrawn(batch: Comparison) -> CheckResult:
@@ -164,7 +174,7 @@ def few_withdrawn(batch: Comparison) -> CheckResult:
     lost, known = _lost(batch).height, batch.before.height
     many = lost > WITHDRAWN_SHARE * known
     message = f"{lost:,} of {known:,} known figures are gone ({lost / known:.1%})" if many else ""
-    return _result("few_withdrawn", known, lost if many else 0, message, WITHDRAWN_SHARE)
+    return _of_file(batch, "few_withdrawn", known, message, lost, WITHDRAWN_SHARE)
 
 
 def few_revised(batch: Comparison, changed: pl.DataFrame) -> CheckResult:
@@ -172,7 +182,7 @@ def few_revised(batch: Comparison, changed: pl.DataFrame) -> CheckResult:
     known, revised = batch.figures.filter(_both()).height, changed.filter(_revised()).height
     many = revised >= MEASURE_LEAST and revised > REVISED_SHARE * known
     message = f"{revised:,} of {known:,} known numbers are revised ({revised / known:.1%})" if many else ""
-    return _result("few_revised", known, revised if many else 0, message, REVISED_SHARE)
+    return _of_file(batch, "few_revised", known, message, revised, REVISED_SHARE)
 
 
 def measures_not_computed_anew(batch: Comparison, changed: pl.DataFrame) -> CheckResult:
@@ -187,15 +197,21 @@ def measures_not_computed_anew(batch: Comparison, changed: pl.DataFrame) -> Chec
         .with_columns(pl.col("indicator").cast(pl.String))
         .sort("indicator")
     )
-    names = [
-        f"{i} ({r:,} of {k:,} numbers)" for i, k, r in anew.select("indicator", "known", "revised").rows()
-    ]
-    subject = _counted(len(names), "indicator")
-    message = f"{subject} computed anew, so it seems: {_some(names)}" if names else ""
-    return _result("measures_not_computed_anew", known.height, len(names), message, MEASURE_REVISED_SHARE)
+    counted = pl.format("{} of {} numbers", "revised", "known")
+    return conclude(
+        "measures_not_computed_anew",
+        known.height,
+        findings(anew, counted, pl.format("{} ({})", "indicator", counted)),
+        lambda found: (
+            f"{_counted(found.height, 'indicator')} computed anew, so it seems: "
+            f"{some(found['sentence'].to_list())}"
+        ),
+        batch.accepted,
+        threshold=MEASURE_REVISED_SHARE,
+    )
 
 
-def values_plausible(changed: pl.DataFrame, before: pl.DataFrame) -> CheckResult:
+def values_plausible(batch: Comparison, changed: pl.DataFrame) -> CheckResult:
     """A council's new figure must lie where its own past and the road of all councils let it lie.
 
     A step is the difference of two neighbouring periods, less the median step that all councils took between
@@ -206,7 +222,7 @@ def values_plausible(changed: pl.DataFrame, before: pl.DataFrame) -> CheckResult
     """
     new = changed.filter(pl.col("value").is_not_null() & ~_revised())
     touched = new.select(SERIES).unique()
-    past = before.join(new.select("indicator").unique(), on="indicator", how="semi")
+    past = batch.before.join(new.select("indicator").unique(), on="indicator", how="semi")
     past = past.filter(pl.col("value").is_not_null())
     series = pl.concat(
         [
@@ -240,13 +256,23 @@ def values_plausible(changed: pl.DataFrame, before: pl.DataFrame) -> CheckResult
     jumps = looked.filter(
         (scale > 0) & (pl.col("step").abs() > JUMP * scale) & (beyond > JUMP_FACTOR * width)
     ).sort("source_row")
-    names = [
+    sentences = [
         f"row {row}: {indicator} of {organisation}, {period}: {value:g}, where it had {least:g} to {most:g}"
         for row, indicator, organisation, period, value, least, most in jumps.select(
             "source_row", *KEY, "value", "least", "most"
         ).iter_rows()
     ]
-    return _result("values_plausible", looked.height, len(names), _some(names, "; "), JUMP)
+    named = jumps.select(KEY, "source_row", pl.Series("sentence", sentences, dtype=pl.String)).join(
+        new.select("source_row", "value", "numerator", "denominator"), on="source_row"
+    )
+    return conclude(
+        "values_plausible",
+        looked.height,
+        findings(named, figure_says(), pl.col("sentence")),
+        lambda found: some(found["sentence"].to_list(), "; "),
+        batch.accepted,
+        threshold=JUMP,
+    )
 
 
 def own_series(changed: pl.DataFrame, batch: Comparison) -> CheckResult:
@@ -273,27 +299,46 @@ def own_series(changed: pl.DataFrame, batch: Comparison) -> CheckResult:
         .with_columns((pl.col("councils") / pl.col("holders")).log(2).alias("bits"))
         .join(old.rename({"organisation": "other"}), on=["indicator", "period", "value"])
         .group_by(*SERIES, "other")
-        .agg(pl.len().alias("agree"), pl.col("bits").sum(), pl.col("moved").first())
+        .agg(
+            pl.len().alias("agree"),
+            pl.col("bits").sum(),
+            pl.col("moved").first(),
+            pl.format("{} {}", pl.col("period").cast(pl.String), "value").sort().alias("numbers"),
+        )
         .filter((pl.col("bits") >= SWAP_BITS) & (pl.col("agree") >= SWAP_SHARE * pl.col("moved")))
         .sort("bits", descending=True)
         .unique(SERIES, keep="first", maintain_order=True)
     )
-    wrong = agreeing.select(pl.col("organisation", "other", "indicator").cast(pl.String)).sort(
-        "organisation", "other", "indicator"
+    wrong = agreeing.select(
+        pl.col("organisation", "other", "indicator").cast(pl.String), pl.col("numbers").list.join(", ")
+    ).sort("organisation", "other", "indicator")
+    return conclude(
+        "own_series",
+        shared.height,
+        findings(
+            wrong,
+            pl.format("as {}: {}", "other", "numbers"),
+            pl.format("{} holds the series that {} had of {}", "organisation", "other", "indicator"),
+        ),
+        lambda found: _whose(found.join(wrong, on=SERIES)),
+        batch.accepted,
+        threshold=SWAP_BITS,
     )
+
+
+def _whose(wrong: pl.DataFrame) -> str:
+    """Which councils hold whose series: `organisation`, `other`, `indicator`; an exchange is said once."""
     pairs: dict[tuple[str, str], list[str]] = {}
-    for organisation, other, indicator in wrong.iter_rows():
+    for organisation, other, indicator in wrong.select("organisation", "other", "indicator").iter_rows():
         pairs.setdefault((organisation, other), []).append(indicator)
     sentences = []
     for (organisation, other), indicators in pairs.items():
         mutual = set(indicators) & set(pairs.get((other, organisation), []))
         if mutual and organisation < other:
-            sentences.append(
-                f"{organisation} and {other} hold each other's series of {_some(sorted(mutual))}"
-            )
-        if single := sorted(set(indicators) - mutual):
-            sentences.append(f"{organisation} holds the series that {other} had of {_some(single)}")
-    return _result("own_series", shared.height, wrong.height, _some(sentences, "; "), SWAP_BITS)
+            sentences.append(f"{organisation} and {other} hold each other's series of {some(sorted(mutual))}")
+        if one_way := sorted(set(indicators) - mutual):
+            sentences.append(f"{organisation} holds the series that {other} had of {some(one_way)}")
+    return some(sentences, "; ")
 
 
 def _both() -> pl.Expr:
@@ -313,13 +358,15 @@ def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def _some(names: Sequence[str], between: str = ", ") -> str:
-    """The first few names, and how many more there are."""
-    more = f" and {len(names) - _NAMED:,} more" if len(names) > _NAMED else ""
-    return between.join(names[:_NAMED]) + more
-
-
-def _result(
-    check: str, checked: int, failed: int, message: str, threshold: float | None = None
+def _of_file(
+    batch: Comparison, check: str, checked: int, message: str, counts: int, threshold: float
 ) -> CheckResult:
-    return CheckResult(check, WARNING, not failed, checked, failed, "", threshold, message, BATCH)
+    """The result of a check that finds one thing about the file as a whole, or nothing."""
+    return conclude(
+        check,
+        checked,
+        single(message, message, counts),
+        lambda _: message,
+        batch.accepted,
+        threshold=threshold,
+    )

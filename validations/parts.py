@@ -12,13 +12,16 @@ import polars as pl
 
 from ratings.collections import Total
 from ratings.periods import describe_period
-from validations.check_result import BATCH, WARNING, CheckResult
+from ratings.queries import NOTHING_ACCEPTED
+from validations.check_result import CheckResult
+from validations.findings import conclude, findings, some
 
 _OF = ["organisation", "period"]
-_SHOWN = 3
 
 
-def totals_equal_parts(rows: pl.DataFrame, totals: Sequence[Total]) -> list[CheckResult]:
+def totals_equal_parts(
+    rows: pl.DataFrame, totals: Sequence[Total], silenced: pl.DataFrame = NOTHING_ACCEPTED
+) -> list[CheckResult]:
     """Hold every total against the sum of its parts, where all of them are known.
 
     A warning: one of them is wrong, and nothing says which.
@@ -26,6 +29,7 @@ def totals_equal_parts(rows: pl.DataFrame, totals: Sequence[Total]) -> list[Chec
     Args:
         rows: from `validations.runner`, with `reasons`, `repeat` and `out_of_scope`.
         totals: what adds up, as the collection says.
+        silenced: findings that an accepted answer silences (ratings.queries.accepted_findings).
 
     Returns:
         One result; none where the collection declares nothing.
@@ -39,21 +43,24 @@ def totals_equal_parts(rows: pl.DataFrame, totals: Sequence[Total]) -> list[Chec
     )
     compared = pl.concat(_compared(figures, total) for total in totals)
     wrong = compared.filter((pl.col("sum") - pl.col("total")).abs() > pl.col("allowed")).sort("source_row")
-    told = [
+    sentences = [
         f"row {row['source_row']}: {row['name']} of {row['organisation']}, {describe_period(row['period'])},"
         f" is {row['total']:g} and its parts add up to {row['sum']:g}"
-        for row in wrong.head(_SHOWN).iter_rows(named=True)
+        for row in wrong.iter_rows(named=True)
     ]
-    more = f"; and {wrong.height - _SHOWN:,} more" if wrong.height > _SHOWN else ""
+    named = wrong.select(
+        "indicator",
+        *_OF,
+        pl.format("{}, parts {}", "total", "sum").alias("says"),
+        pl.Series("sentence", sentences, dtype=pl.String),
+    )
     return [
-        CheckResult(
+        conclude(
             "totals_equal_parts",
-            WARNING,
-            not wrong.height,
             compared.height,
-            wrong.height,
-            message="; ".join(told) + more,
-            stage=BATCH,
+            findings(named, pl.col("says"), pl.col("sentence")),
+            lambda found: some(found["sentence"].to_list(), "; "),
+            silenced,
         )
     ]
 
@@ -90,6 +97,7 @@ def _compared(figures: pl.DataFrame, total: Total) -> pl.DataFrame:
         "sum",
         "total",
         allowed.alias("allowed"),
+        pl.lit(total.total or total.parts[0]).alias("indicator"),
         pl.lit(total.total or f"the denominator of {total.parts[0]}").alias("name"),
     )
 

@@ -20,7 +20,9 @@ from typing import Any
 
 import polars as pl
 
-from validations.check_result import BATCH, CRITICAL, ERROR, FILE, CheckResult
+from ratings.queries import NOTHING_ACCEPTED, SUBJECT, figure_says
+from validations.check_result import BATCH, CRITICAL, ERROR, FILE, ROW, WARNING, CheckResult
+from validations.findings import conclude, findings
 from validations.rules import (
     EVIDENCE_RULES,
     FACT_RULES,
@@ -48,13 +50,14 @@ class Validation:
     refusal: str | None
 
 
-def validate_figures(read: pl.DataFrame) -> Validation:
+def validate_figures(read: pl.DataFrame, accepted: pl.DataFrame = NOTHING_ACCEPTED) -> Validation:
     """Check the rows of a file of observations.
 
     Args:
         read: from `ratings.reading.read_figures`.
+        accepted: findings that an accepted answer silences (ratings.queries.accepted_findings).
     """
-    return _validate(with_rule_columns(read), FIGURE_RULES + _about_names(read))
+    return _validate(with_rule_columns(read), FIGURE_RULES + _about_names(read), accepted)
 
 
 def validate_facts(read: pl.DataFrame, event: str) -> Validation:
@@ -65,7 +68,7 @@ def validate_facts(read: pl.DataFrame, event: str) -> Validation:
         event: what a row becomes.
     """
     rules = EVIDENCE_RULES if event == "evidence" else FACT_RULES
-    return _validate(read, rules + _about_names(read))
+    return _validate(read, rules + _about_names(read), NOTHING_ACCEPTED)
 
 
 def _about_names(read: pl.DataFrame) -> tuple[Rule, ...]:
@@ -90,7 +93,7 @@ def _whole_batch() -> Any:
     return asset.add_batch_definition_whole_dataframe("whole")
 
 
-def _validate(rows: pl.DataFrame, rules: Sequence[Rule]) -> Validation:
+def _validate(rows: pl.DataFrame, rules: Sequence[Rule], accepted: pl.DataFrame) -> Validation:
     # A row of the file may hold several figures, so its number is no key.
     rows = rows.with_row_index("line")
     looked_at = rows.filter(pl.col("out_of_scope").is_null() & ~pl.col("repeat"))
@@ -103,18 +106,7 @@ def _validate(rows: pl.DataFrame, rules: Sequence[Rule]) -> Validation:
                 f"check {rule.name}: Great Expectations counts {counted[rule.name]} rows,"
                 f" the mask {counts[rule.name]}"
             )
-    results = [
-        CheckResult(
-            rule.name,
-            rule.severity,
-            not counts.get(rule.name, 0),
-            looked_at.height,
-            counts.get(rule.name, 0),
-            rule.expectation,
-            message=_example(looked_at, rule) if counts.get(rule.name, 0) else "",
-        )
-        for rule in rules
-    ]
+    results = [_result(looked_at, rule, counts.get(rule.name, 0), accepted) for rule in rules]
     refused = _reasons(
         looked_at, [rule for rule in rules if rule.severity == ERROR and counts.get(rule.name, 0)]
     )
@@ -134,6 +126,29 @@ def _validate(rows: pl.DataFrame, rules: Sequence[Rule]) -> Validation:
     )
     marked = rows.join(refused, on="line", how="left", maintain_order="left").drop("line")
     return Validation(tuple(results), marked, message or None)
+
+
+def _result(rows: pl.DataFrame, rule: Rule, failed: int, accepted: pl.DataFrame) -> CheckResult:
+    """What a rule found: refused rows by number, for quarantine has each; rows it warns of one by one."""
+    if rule.severity != WARNING or not failed:
+        message = _example(rows, rule) if failed else ""
+        return CheckResult(
+            rule.name, rule.severity, not failed, rows.height, failed, rule.expectation, message=message
+        )
+    broken = rows.filter(rule.broken).select(
+        *SUBJECT,
+        figure_says().alias("says"),
+        pl.format("row {}: {}", "source_row", rule.sentence).alias("sentence"),
+    )
+    return conclude(
+        rule.name,
+        rows.height,
+        findings(broken, pl.col("says"), pl.col("sentence")),
+        lambda found: str(found["sentence"][0]),
+        accepted,
+        expectation=rule.expectation,
+        stage=ROW,
+    )
 
 
 def _too_little(looked_at: pl.DataFrame, refused: pl.DataFrame) -> str:

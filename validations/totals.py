@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import polars as pl
+
 from ratings.crossfoot import STARS, crossfoot, read_totals
-from validations.check_result import BATCH, WARNING, CheckResult
+from validations.check_result import CheckResult
+from validations.findings import conclude, findings
 
 
 def are_totals(columns: Iterable[str]) -> bool:
@@ -17,7 +20,9 @@ def are_totals(columns: Iterable[str]) -> bool:
     return set(STARS) <= set(columns)
 
 
-def totals_add_up(rows: Iterable[Mapping[str, str | None]], file_name: str) -> CheckResult:
+def totals_add_up(
+    rows: Iterable[Mapping[str, str | None]], file_name: str, accepted: pl.DataFrame
+) -> CheckResult:
     """Hold published totals against themselves and each other.
 
     A warning: what was printed is kept as printed, and the check says what cannot be true of it.
@@ -25,13 +30,21 @@ def totals_add_up(rows: Iterable[Mapping[str, str | None]], file_name: str) -> C
     Args:
         rows: as for `ratings.crossfoot.read_totals`.
         file_name: for messages.
+        accepted: findings that an accepted answer silences (ratings.queries.accepted_findings).
 
     Raises:
         InputError: a round or a number cannot be read; names row and column.
     """
     totals = read_totals(rows, file_name)
-    findings = crossfoot(totals)
-    message = "; ".join(f"row {finding.row} ({finding.label}): {finding.sentence}" for finding in findings)
-    return CheckResult(
-        "totals_add_up", WARNING, not findings, len(totals), len(findings), message=message, stage=BATCH
+    said = [
+        (f"{one.label}: {one.sentence}", f"row {one.row} ({one.label}): {one.sentence}")
+        for one in crossfoot(totals)
+    ]
+    rows_said = pl.DataFrame(said, schema={"says": pl.String, "sentence": pl.String}, orient="row")
+    return conclude(
+        "totals_add_up",
+        len(totals),
+        findings(rows_said, pl.col("says"), pl.col("sentence")),
+        lambda found: "; ".join(found["sentence"]),
+        accepted,
     )

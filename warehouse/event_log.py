@@ -62,7 +62,7 @@ class NewBatch:
     """What is said of a batch before it is appended. Times in microseconds UTC.
 
     Attributes:
-        kind: vintage, rejected, definition, snapshot, release, void, decision or purge.
+        kind: vintage, rejected, definition, snapshot, release, void, decision, query or purge.
         identity: what makes a second append the same append; empty: every append is a new one.
         scope: what of its collection a vintage replaces: `{"kind": "full" | "overlay"}` or
             `{"kind": "named", "organisations": [...], "periods": [...], "indicators": [...]}`.

@@ -35,8 +35,8 @@ class VintageEvents:
         relabelled: of the unchanged, those whose label alone differs.
         withdrawn: keys gone, by reason (withdrawn, rolled_off, quarantined).
         repairs: events that restore what later vintages say.
-        compared: the rows beside what was known of their keys: KEY, `value`, `old_value`, `known` (the key
-            had a figure), `same` (it says what was known), `source_row`.
+        compared: the rows beside what was known of their keys: KEY, `value`, `numerator`, `denominator`,
+            `old_value`, `known` (the key had a figure), `same` (it says what was known), `source_row`.
         gone: the keys that are gone: KEY and `reason`.
         before: the figures known before: KEY and `value`.
     """
@@ -116,6 +116,8 @@ def vintage_events(
         compared=rows.select(
             *KEY,
             "value",
+            "numerator",
+            "denominator",
             "old_value",
             pl.col("old_position").is_not_null().alias("known"),
             "same",

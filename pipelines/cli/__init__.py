@@ -16,6 +16,7 @@ import typer
 from pipelines.cli import (
     audit,
     calendar,
+    checks,
     decisions,
     demo,
     export,
@@ -25,6 +26,7 @@ from pipelines.cli import (
     ledger,
     methods,
     quality,
+    queries,
     questions,
     ratings,
     snapshots,
@@ -44,12 +46,13 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 for module in (
-    demo, ingest, validate, ratings, figures, trace, decisions, quality, influence, whatif, questions,
+    demo, ingest, validate, checks, ratings, figures, trace, decisions, quality, influence, whatif, questions,
     calendar,
 ):  # fmt: skip
     module.register(app)
 for name, group in (
     ("quarantine", ingest.quarantine),
+    ("queries", queries.app),
     ("snapshots", snapshots.app),
     ("methods", methods.app),
     ("ledger", ledger.app),

@@ -128,6 +128,8 @@ def print_reports(reports: list[IngestReport]) -> None:
                     else f": {check['message']}"
                 )
                 print(plain(f"{report.file}: {found}{said}"))
+            elif check["silenced"]:
+                print(plain(f"{report.file}: {check['severity']}: {check['check']}: {check['message']}"))
         if report.quarantined and report.batch:
             name = plain(report.file)
             print(f"{name}: see the refused rows with `starledger quarantine show {report.batch}`")

@@ -41,6 +41,8 @@ def found(
         .with_columns(
             (pl.col("known") & pl.col("value").eq_missing(pl.col("old_value"))).alias("same"),
             pl.int_range(2, pl.len() + 2).alias("source_row"),
+            pl.lit(None, pl.Float64).alias("numerator"),
+            pl.lit(None, pl.Float64).alias("denominator"),
         )
     )
     gone = (
