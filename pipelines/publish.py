@@ -213,10 +213,17 @@ def mirror(settings: Settings, url: str) -> None:
         SnapshotError: the store refuses; what was released stays released.
     """
     store, content = open_store(url), latest(settings.snapshots)
-    if latest_in(store) != content:
-        if content is not None:
-            put_snapshot(store, snapshot(settings.snapshots, content["id"]))
-        move_latest_in(store, content)
+    try:
+        if latest_in(store) != content:
+            if content is not None:
+                put_snapshot(store, snapshot(settings.snapshots, content["id"]))
+            move_latest_in(store, content)
+    except SnapshotError as error:
+        raise SnapshotError(
+            f"{error.message}; here latest.json names {content['id'] if content else 'nothing'}",
+            file=error.file,
+            hint="when the store answers again, run `starledger snapshots settle`",
+        ) from error
 
 
 def _settle_here(settings: Settings, moment: int) -> str | None:

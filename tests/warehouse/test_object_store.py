@@ -32,7 +32,7 @@ from warehouse.object_store import (
     put_snapshot,
     snapshots_in,
 )
-from warehouse.snapshots import SnapshotRef, verify
+from warehouse.snapshots import SnapshotRef, latest, verify
 
 KEYS = {"AWS_ACCESS_KEY_ID": "a", "AWS_SECRET_ACCESS_KEY": "b", "AWS_EC2_METADATA_DISABLED": "true"}
 
@@ -194,6 +194,28 @@ def test_a_release_is_followed_by_the_store_that_is_named(
     assert (latest_in(store) or {})["id"] == first.id
     release(here, first.id, state="held", reason="r")
     assert latest_in(store) is None
+
+
+def test_a_store_that_was_away_during_a_release_is_made_good_by_settling(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = warehouse(tmp_path / "w")
+    some_figures(here)
+    first = build(here, "lait-quartile", as_published=OUT)
+    (tmp_path / "mount").write_text("nothing is mounted here")
+    url = str(tmp_path / "mount" / "published")
+    monkeypatch.setenv("STARLEDGER_PUBLISH_TO", url)
+    command = ["release", first.id, "--reason", "r", "--warehouse", str(here.warehouse)]
+    refused = CliRunner().invoke(app, command)
+    assert isinstance(refused.exception, SnapshotError)
+    assert f"here latest.json names {first.id}" in str(refused.exception)
+    assert "starledger snapshots settle" in str(refused.exception)
+    assert (latest(here.snapshots) or {})["id"] == first.id
+    (tmp_path / "mount").unlink()
+    done = CliRunner().invoke(app, ["snapshots", "settle", "--warehouse", str(here.warehouse)])
+    assert done.output == f"latest.json names {first.id}\n"
+    assert (latest_in(open_store(url)) or {})["id"] == first.id
+    assert snapshots_in(open_store(url)) == [first.id]
 
 
 def test_the_commands_publish_and_verify_by_url(here: Settings, built: SnapshotRef, url: str) -> None:

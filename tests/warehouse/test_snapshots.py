@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from ratings.errors import NotFoundError, SnapshotError
 from tests.made_ledgers import overwrite
 from warehouse import snapshots
-from warehouse.snapshot_files import CHANGES, PROOFS, Beside
+from warehouse.snapshot_files import CHANGES, PROOFS, Beside, table_bytes
 from warehouse.snapshot_manifest import About, iso, microseconds, read_manifest
 from warehouse.snapshot_tables import SCHEMAS, TABLES
 from warehouse.snapshots import (
@@ -146,7 +146,18 @@ def test_every_column_says_what_it_means() -> None:
     for schema in SCHEMAS.values():
         for field in schema:
             assert field.metadata[b"meaning"]
+            assert field.metadata[b"type"]
+            assert field.metadata[b"null"] == (b"may be" if field.nullable else b"never")
         assert schema.metadata[b"key"]
+
+
+def test_who_looks_for_one_organisation_reads_little() -> None:
+    names = [f"council-{n:03}" for n in range(150)]
+    frame = pl.DataFrame({"organisation": names * 600, "number": range(90_000)}).sort("organisation")
+    with pq.ParquetFile(pa.BufferReader(table_bytes(frame.to_arrow()))) as file:
+        groups = [file.metadata.row_group(n).column(0).statistics for n in range(file.num_row_groups)]
+    for name in names:
+        assert sum(group.min <= name <= group.max for group in groups) <= 2 < len(groups) / 2
 
 
 def test_every_number_of_the_world_says_its_unit() -> None:
