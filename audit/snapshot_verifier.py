@@ -74,7 +74,7 @@ def verify_snapshot(directory: Path, keys: Iterable[VerifierKey] | None = None) 
         note = f"schema version {manifest['schema_version']} had no receipt and no proofs: files were checked"
         return SnapshotVerification(tuple(problems), (note,), 0, None)
     try:
-        _receipt(directory, manifest, trusted)
+        _receipt(directory, manifest, trusted, {problem.split(" ", 1)[0] for problem in problems})
     except FileNotFoundError:
         problems.append(f"{RECEIPT} is missing")
     except LedgerError as error:
@@ -140,19 +140,24 @@ def _rows(manifest: Mapping[str, Any], tables: Mapping[str, pa.Table]) -> list[s
     return problems
 
 
-def _receipt(directory: Path, manifest: Mapping[str, Any], keys: list[VerifierKey] | None) -> None:
-    """Whether the receipt is signed, binds every file as it is here, and says what the manifest says."""
+def _receipt(
+    directory: Path, manifest: Mapping[str, Any], keys: list[VerifierKey] | None, named: set[str]
+) -> None:
+    """Whether the receipt is signed, binds every file as it is here, and says what the manifest says.
+
+    Files that were `named` as wrong already are passed over.
+    """
     try:
         statement = read_receipt(_text(directory / RECEIPT), keys)
     except LedgerError as error:
         raise LedgerError(f"{RECEIPT}: {error.message}") from None
     bound = outputs(statement)
     files = {entry.name for entry in directory.iterdir()} - {RECEIPT}
-    for name in sorted(bound.keys() - files):
+    for name in sorted(bound.keys() - files - named):
         raise LedgerError(f"{name} is missing: {RECEIPT} binds it")
-    for name in sorted(files - bound.keys()):
+    for name in sorted(files - bound.keys() - named):
         raise LedgerError(f"{name} is extra: {RECEIPT} does not bind it")
-    for name in sorted(bound):
+    for name in sorted(bound.keys() - named):
         if sha256_hex((directory / name).read_bytes()) != bound[name]:
             raise LedgerError(f"{name} was altered, or {RECEIPT} was: its hash is another than the one bound")
     asked = statement["predicate"]["buildDefinition"]["externalParameters"]

@@ -88,13 +88,13 @@ FILES = ("bands.parquet", "changes.json", "checkpoint", "datapackage.json", "pro
 @pytest.mark.parametrize("name", FILES)
 def test_a_missing_file_is_named(built: Built, copy: Path, name: str) -> None:
     (copy / name).unlink()
-    assert f"{name} is missing" in verify_snapshot(copy, [built.key]).problems
+    assert verify_snapshot(copy, [built.key]).problems == (f"{name} is missing",)
 
 
 def test_an_extra_file_is_named(built: Built, copy: Path) -> None:
     (copy / "more.parquet").write_text("?")
     found = verify_snapshot(copy, [built.key])
-    assert "more.parquet does not belong to the snapshot" in found.problems
+    assert found.problems == ("more.parquet does not belong to the snapshot",)
 
 
 @pytest.mark.parametrize("name", [name for name in FILES if name != "receipt.json"])
