@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 import dagster as dg
 
+from ratings.collections import Collection
 from warehouse.snapshot_tables import TABLES
 
 
@@ -25,6 +26,16 @@ def column_schema(table: str) -> dg.TableSchema:
             )
             for column in TABLES[table].columns
         ]
+    )
+
+
+def figure_lineage(source: dg.AssetKey, collection: Collection, code: str) -> dg.TableColumnLineage:
+    """Each column of an indicator comes from columns of the files of its collection."""
+    return dg.TableColumnLineage(
+        {
+            field: [dg.TableColumnDep(asset_key=source, column_name=column) for column in columns]
+            for field, columns in collection.read_from(code).items()
+        }
     )
 
 

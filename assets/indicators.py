@@ -13,12 +13,14 @@ from datetime import timedelta
 import dagster as dg
 
 from assets.checks import indicator_check_specs, indicator_checks
-from assets.columns import column_schema
+from assets.columns import column_schema, figure_lineage
 from assets.resources import READ_AGAIN, Warehouse
 from assets.sources import source_key, spelt
 from pipelines.indicators import IndicatorFigures
+from pipelines.inputs import SIMULATED
 from pipelines.settings import code_version
 from ratings.catalogue import Indicator, load_catalogue
+from ratings.collections import load_collection
 from ratings.errors import DefinitionError
 from ratings.periods import describe_period
 from ratings.roster import return_name
@@ -127,6 +129,7 @@ def _collection(name: str, indicators: Sequence[Indicator]) -> dg.AssetsDefiniti
         context: dg.AssetExecutionContext, warehouse: Warehouse
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         figures, received = warehouse.figures(context), warehouse.received(context)
+        files = load_collection(SIMULATED if warehouse.at(context).simulated else name)
         for indicator in indicators:
             key, known = specs[indicator.code].key, figures[indicator.code]
             checks = [
@@ -141,7 +144,10 @@ def _collection(name: str, indicators: Sequence[Indicator]) -> dg.AssetsDefiniti
                 asset_key=key,
                 data_version=dg.DataVersion(known.digest),
                 metadata=_shown(known)
-                | {"audit": warehouse.command(context, *_trace(indicator.code, known))},
+                | {
+                    "dagster/column_lineage": figure_lineage(source_key(files.id), files, indicator.code),
+                    "audit": warehouse.command(context, *_trace(indicator.code, known)),
+                },
                 check_results=checks,
             )
 

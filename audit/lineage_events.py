@@ -209,29 +209,17 @@ def _from_file(
     namespace: str, sha256: str, collection: Collection
 ) -> column_lineage_dataset.ColumnLineageDatasetFacet:
     """Which columns of the file each column of what is known was read from."""
-    columns, own = collection.columns, collection.measures
-    # Where a file has no column of values, they are reckoned from numerator and denominator.
-    values = [columns.value, *(m.value for m in own)] if columns.value or own else []
-    read: dict[str, list[str | None]] = {
-        "indicator": [columns.indicator],
-        "organisation": [columns.organisation],
-        "period": [columns.period],
-        "value": values or [columns.numerator, columns.denominator],
-        "numerator": [columns.numerator, *(measure.numerator for measure in own)],
-        "denominator": [columns.denominator, *(measure.denominator for measure in own)],
-        "obs_status": [columns.status, *values],
-    }
-    if collection.event != _FIGURES:
-        read = {
-            "organisation": [columns.organisation],
-            "judgement": [j.column for j in collection.judgements],
-        }
+    if collection.event == _FIGURES:
+        read = collection.read_from()
+    else:
+        said = [column for column in [collection.columns.organisation] if column]
+        read = {"organisation": tuple(said), "judgement": tuple(j.column for j in collection.judgements)}
     file = f"landing/{sha256}"
     return column_lineage_dataset.ColumnLineageDatasetFacet(
         {
-            field: _fields((namespace, file, column, "TRANSFORMATION") for column in dict.fromkeys(named))
-            for field, said in read.items()
-            if (named := [column for column in said if column])
+            field: _fields((namespace, file, column, "TRANSFORMATION") for column in columns)
+            for field, columns in read.items()
+            if columns
         }
     )
 

@@ -336,6 +336,33 @@ class Collection:
         """The catalogue code of an indicator as the source prints it. It may turn out to be unknown."""
         return self.indicator_codes.get(printed, self.indicator_prefix + printed)
 
+    def read_from(self, code: str | None = None) -> dict[str, tuple[str, ...]]:
+        """Which columns of a file each column of its figures is read from.
+
+        Args:
+            code: of this indicator; by default of all that the collection holds.
+
+        Returns:
+            By `indicator`, `organisation`, `period`, `value`, `numerator`, `denominator` and `obs_status`;
+            what no column holds is left out. A value that no column holds is reckoned from the other two.
+        """
+        columns, own = self.columns, self.measure(code)
+        measures = [own] if own else ([] if code else self.measures)
+        values: list[str | None] = [each.value for each in measures] or [columns.value]
+        numerators = [each.numerator for each in measures] or [columns.numerator]
+        denominators = [each.denominator for each in measures] or [columns.denominator]
+        named = {
+            "indicator": [columns.indicator],
+            "organisation": [columns.organisation],
+            "period": [columns.period],
+            "value": values if any(values) else [*numerators, *denominators],
+            "numerator": numerators,
+            "denominator": denominators,
+            "obs_status": [columns.status, *values],
+        }
+        found = {field: tuple(dict.fromkeys(c for c in read if c)) for field, read in named.items()}
+        return {field: read for field, read in found.items() if read}
+
     def number_columns(self) -> frozenset[str]:
         """The columns that hold numbers."""
         columns, pivot = self.columns, self.pivot

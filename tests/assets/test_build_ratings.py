@@ -12,6 +12,7 @@ import pytest
 from assets.definitions import defs
 from assets.indicators import indicator_key
 from assets.resources import Warehouse
+from assets.sources import source_key
 from assets.stars import BANDS, JUDGEMENTS, SNAPSHOT, SNAPSHOT_TAG, STARS
 from pipelines.ingest import ingest
 from pipelines.rate import build
@@ -135,6 +136,27 @@ def test_a_second_run_gives_the_same_data_versions_and_appends_nothing(
     assert data_versions(run(demonstration)) == data_versions(first)
     assert demonstration.ledger().head() == head
     assert len(list_snapshots(demonstration.snapshots)) == 1
+
+
+def test_an_indicator_names_the_columns_of_the_files_that_it_comes_from(
+    first: Any,
+) -> None:
+    [event] = [
+        e
+        for e in first.get_asset_materialization_events()
+        if e.asset_key == indicator_key(load_catalogue().core()[0])
+    ]
+    lineage = event.materialization.metadata["dagster/column_lineage"].value.deps_by_column
+    assert {field: [dep.column_name for dep in deps] for field, deps in lineage.items()} == {
+        "indicator": ["indicator"],
+        "organisation": ["organisation"],
+        "period": ["period"],
+        "value": ["value"],
+        "numerator": ["numerator"],
+        "denominator": ["denominator"],
+        "obs_status": ["status", "value"],
+    }
+    assert {dep.asset_key for deps in lineage.values() for dep in deps} == {source_key("simulated")}
 
 
 def test_an_indicator_shows_its_figures_and_a_command_for_the_auditor(

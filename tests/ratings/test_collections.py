@@ -24,6 +24,32 @@ from warehouse.readers import read_rows
 DATA = Path(str(files("ratings"))) / "collections"
 
 
+@pytest.mark.parametrize(
+    ("name", "code", "value"),
+    [
+        ("lait", "LAIT:InfMort", ("Values",)),
+        ("a1_2001", "PAF:A1", ("children_with_3plus_placements", "children_looked_after")),
+        ("aged_care_au", "AGEDCARE:compliance", None),
+    ],
+)
+def test_a_collection_says_which_columns_a_figure_is_read_from(
+    name: str, code: str, value: tuple[str, ...] | None
+) -> None:
+    collection = load_collection(name)
+    read = collection.read_from(code)
+    if value is None:  # a column of its own for each measure
+        [column] = read["value"]
+        assert column in collection.read_from()["value"]
+        assert len(collection.read_from()["value"]) > 1
+    else:
+        assert read["value"] == value
+    assert set(read) <= {
+        "indicator", "organisation", "period", "value", "numerator", "denominator", "obs_status",
+    }  # fmt: skip
+    named = {column for columns in read.values() for column in columns}
+    assert named <= {*collection.required_columns(), *collection.number_columns()}
+
+
 def test_all_collections_load_and_have_hashes_of_their_own() -> None:
     collections = list_collections()
 
