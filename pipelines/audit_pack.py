@@ -121,19 +121,13 @@ def _pack(
         for found, who in wanted
     ]
     shown = [events_shown(ahead, seed, figures) for _, ahead in traces]
-    snapshots: dict[str, SnapshotRef] = {}
-    asked: dict[str, set[int]] = {}
-    for (found, _), positions in zip(traces, shown, strict=True):
-        snapshots[found.id] = found
-        asked.setdefault(found.id, set()).update(positions)
-    backs = {
-        name: resting_on_events(reading, [found], sorted(asked[name])) for name, found in snapshots.items()
-    }
+    snapshots = {found.id: found for found, _ in traces}
+    backs = resting_on_events(reading, list(snapshots.values()), sorted({p for each in shown for p in each}))
     stars: list[Star] = []
     names: dict[str, str] = {}
     manifests: dict[str, bytes] = {}
     for (found, ahead), positions in zip(traces, shown, strict=True):
-        back = {position: backs[found.id][position] for position in positions}
+        back = {position: backs[position] for position in positions}
         stars.append(Star(ahead, back, f"{found.id}-{ahead['organisation']['id']}"))
         for name in (MANIFEST, CHECKPOINT, RECEIPT):
             if (found.path / name).is_file():

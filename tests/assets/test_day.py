@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -159,6 +160,35 @@ def test_a_dropped_file_is_asked_for_once_ingested_and_named_on_the_run(
     assert landed.asset_key == source_key("simulated")
     assert (where.warehouse / "inbox" / "simulated" / "done" / "a.csv").exists()
     assert run("ingest", where, config={"collection": "simulated"}).success  # nothing left to do
+
+
+def test_two_daemons_over_one_inbox_ask_alike_and_every_file_is_ingested_once(
+    loaded: dg.Definitions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STARLEDGER_INBOX_STILL_SECONDS", "0")
+    where = simulated_warehouse(tmp_path / "w")
+    drop(where, "a.csv")
+    config = {"resources": {"warehouse": {"config": {"directory": str(where.warehouse)}}}}
+    with ExitStack() as stack:
+        both = []
+        for name in ("one", "other"):  # each has a history of its own, and knows nothing of the other's
+            (tmp_path / name).mkdir()
+            made = dg.DagsterInstance.local_temp(
+                str(tmp_path / name), overrides={"telemetry": {"enabled": False}}
+            )
+            both.append(stack.enter_context(made))
+        asked = []
+        for daemon in both:
+            first = look(loaded, "inbox", where, daemon)
+            asked += look(loaded, "inbox", where, daemon, first.cursor).run_requests
+        assert [request.run_key for request in asked] == [asked[0].run_key] * 2
+        for daemon, request in zip(both, asked, strict=True):
+            job = loaded.resolve_job_def("ingest")
+            assert job.execute_in_process(
+                instance=daemon, run_config=dict(request.run_config) | config
+            ).success
+    assert len(where.ledger().batches("simulated", "vintage")) == 1
+    assert [path.name for path in (where.warehouse / "inbox" / "simulated" / "done").iterdir()] == ["a.csv"]
 
 
 def test_a_bad_file_fails_the_run_after_the_good_one_went_in(run: Callable[..., Any], tmp_path: Path) -> None:

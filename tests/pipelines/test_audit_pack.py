@@ -190,6 +190,12 @@ def test_a_pack_on_one_organisation_holds_every_snapshot_of_it(
         assert f"snapshots/{found.id}/manifest.json" in names
         assert f"snapshots/{found.id}/checkpoint" in names
     assert any(name.endswith("-odd_name.csv") for name in names)
+    backs = [
+        json.loads(zipfile.ZipFile(tmp_path / "camden.zip").read(name))
+        for name in names
+        if re.fullmatch(r"back/\d+\.json", name)
+    ]
+    assert all({each["id"] for each in back["snapshots"]} == {of_2002.id, of_lait.id} for back in backs)
     assert MEASURE in zipfile.ZipFile(tmp_path / "camden.zip").read("checklist.html").decode()
 
 
