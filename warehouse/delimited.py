@@ -16,12 +16,14 @@ from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from ratings.collections import Collection
 from ratings.errors import InputError
 from warehouse.workbooks import join_names
 
+BLANK = "(blank line)"
 _LINE = 2**20
 
 
@@ -34,6 +36,9 @@ def read_csv(path: Path, collection: Collection, name: str, columns: list[str], 
         name: the name the file came under.
         columns: names of the columns, as the file has them.
         packed: whether it is a gzip.
+
+    Returns:
+        The columns, and `BLANK`: whether the line is blank in all columns of the file.
 
     Raises:
         InputError: a line is not written in the declared encoding, or not as wide as the header.
@@ -62,12 +67,28 @@ def read_csv(path: Path, collection: Collection, name: str, columns: list[str], 
         pa.input_stream(path, compression="gzip" if packed else None) as stream,
     ):
         table = pa_csv.read_csv(stream, read, parse, convert)
+    blank = _says_nothing(table)
+    if pc.any(blank).as_py():  # so rare that the other columns are read for it alone
+        alone.clear()
+        convert.include_columns = []
+        with pa.input_stream(path, compression="gzip" if packed else None) as stream:
+            blank = _says_nothing(pa_csv.read_csv(stream, read, parse, convert))
+    table = table.append_column(BLANK, blank)
     first = 1 + says.skip_rows + says.header_rows
     for row in alone:
-        said = pa.table({c: pa.array([None if n else row.text], pa.string()) for n, c in enumerate(columns)})
+        cells = {c: pa.array([None if n else row.text], pa.string()) for n, c in enumerate(columns)}
+        said = pa.table(cells | {BLANK: pa.array([False])})
         place = row.number - first
         table = pa.concat_tables([table.slice(0, place), said, table.slice(place)])
     return table
+
+
+def _says_nothing(table: pa.Table) -> pa.ChunkedArray:
+    """Of each row whether every cell is empty."""
+    empty = pa.chunked_array([pa.repeat(True, table.num_rows)])
+    for column in table.columns:
+        empty = pc.and_(empty, pc.is_null(column))
+    return empty
 
 
 def csv_header(path: Path, collection: Collection, name: str, *, packed: bool) -> list[str]:
@@ -130,9 +151,10 @@ def _undecodable(path: Path, collection: Collection, name: str, *, packed: bool)
     encoding = collection.file.encoding.removesuffix("-sig")
     decoder, row = codecs.getincrementaldecoder(encoding)(), 1
     with gzip.open(path) if packed else path.open("rb") as stream:
-        while line := stream.readline(_LINE):
+        while True:
+            line = stream.readline(_LINE)
             try:
-                decoder.decode(line)
+                decoder.decode(line, final=not line)
             except UnicodeDecodeError as error:
                 return InputError(
                     f"cannot be read as csv: byte 0x{error.object[error.start]:02x} is not {encoding}",
@@ -141,8 +163,9 @@ def _undecodable(path: Path, collection: Collection, name: str, *, packed: bool)
                     hint="ask the supplier how the file is written, and say so as encoding in the table"
                     f" [file] of ratings/collections/{collection.id}.toml (often cp1252)",
                 )
+            if not line:
+                return None
             row += line.endswith(b"\n")
-    return None
 
 
 def _uneven(path: Path, collection: Collection, name: str, *, packed: bool) -> InputError | None:

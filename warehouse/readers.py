@@ -21,7 +21,7 @@ import pyarrow.parquet as pq
 
 from ratings.collections import COUNTED, NOTE, Collection, list_collections
 from ratings.errors import InputError
-from warehouse.delimited import csv_header, read_csv
+from warehouse.delimited import BLANK, csv_header, read_csv
 from warehouse.file_limits import prove_column, prove_parquet, prove_text, too_many_rows
 from warehouse.workbooks import Sheet, join_names, read_sheet
 
@@ -55,7 +55,8 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
             table = _workbook(path, collection, name)
         else:
             table = _delimited(path, collection, name, packed=form.endswith(".gz"))
-        text = pl.DataFrame(pa.table({column: _text(table.column(column)) for column in table.column_names}))
+        names = [column for column in table.column_names if column != BLANK]
+        text = pl.DataFrame(pa.table({column: _text(table.column(column)) for column in names}))
     except (pa.ArrowException, OSError, EOFError, KeyError, UnicodeError, csv.Error, zlib.error) as error:
         cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
@@ -68,7 +69,7 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
     first = 1 + collection.file.skip_rows + collection.file.header_rows
     numbered = text.with_columns(pl.int_range(first, first + text.height, dtype=pl.Int64).alias(ROW))
     # A blank line is no row, and yet counts where rows are numbered.
-    rows = numbered.filter(~pl.all_horizontal(pl.col(text.columns).is_null()))
+    rows = numbered.filter(~pl.Series(table.column(BLANK))) if BLANK in table.column_names else numbered
     return _with_notes(rows, text.columns) if collection.file.notes else rows
 
 
@@ -124,7 +125,8 @@ def _parquet(path: Path, collection: Collection, name: str) -> pa.Table:
 def _delimited(path: Path, collection: Collection, name: str, *, packed: bool) -> pa.Table:
     prove_text(path, collection, name, packed=packed)
     printed = _require(csv_header(path, collection, name, packed=packed), collection, name)
-    return _renamed(read_csv(path, collection, name, list(printed.values()), packed=packed), printed)
+    table = read_csv(path, collection, name, list(printed.values()), packed=packed)
+    return _renamed(table, printed | {BLANK: BLANK})
 
 
 def _workbook(path: Path, collection: Collection, name: str) -> pa.Table:
@@ -135,7 +137,8 @@ def _workbook(path: Path, collection: Collection, name: str) -> pa.Table:
     sheet.spread(range(end, len(sheet.rows)), numbers)
     places = {column: header.index(found) for column, found in printed.items()}
     body = sheet.rows[end:]
-    return pa.table({c: pa.array([row[at] for row in body], pa.string()) for c, at in places.items()})
+    cells = {c: pa.array([row[at] for row in body], pa.string()) for c, at in places.items()}
+    return pa.table(cells | {BLANK: pa.array([not any(row) for row in body], pa.bool_())})
 
 
 def _sheet(path: Path, collection: Collection, name: str) -> tuple[Sheet, list[str]]:

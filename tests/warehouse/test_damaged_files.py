@@ -231,3 +231,23 @@ def test_a_line_of_another_width_is_no_note(tmp_path: Path) -> None:
         InputError, match="row 22: cannot be read as csv: the row has 2 cells where the header has 5"
     ):
         read(tmp_path, f"{TEXT}Source,the Department\n".encode(), "csv", NOTED)
+
+
+@pytest.mark.parametrize("form", ["csv", "xlsx", "parquet"])
+def test_a_row_that_is_blank_where_we_look_is_a_row_all_the_same(tmp_path: Path, form: str) -> None:
+    names = [*NAMES, "Remark"]
+    rows = [[*ROWS[0], ""], [""] * 5 + ["see page 3"], [""] * 6, [*ROWS[1], ""]]
+    out = io.BytesIO()
+    if form == "csv":
+        out.write("\n".join(",".join(row) for row in [names, *rows]).encode())
+    elif form == "xlsx":
+        book = openpyxl.Workbook()
+        for row in [names, *([cell or None for cell in row] for row in rows)]:
+            book.active.append(row)
+        book.save(out)
+    else:
+        cells = [[cell or None for cell in row] for row in rows]
+        pl.DataFrame(cells, schema=dict.fromkeys(names, pl.String), orient="row").write_parquet(out)
+    found = read(tmp_path, out.getvalue(), form)
+    # A line that is blank in every column is none, but a table has no blank lines.
+    assert found["row"].to_list() == ([2, 3, 4, 5] if form == "parquet" else [2, 3, 5])
