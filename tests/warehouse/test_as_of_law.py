@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import polars as pl
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from warehouse.event_log import FULL, OVERLAY, Batch, Ledger, NewBatch
@@ -160,6 +160,16 @@ def ledger_state(ledger: Ledger, as_published: int, as_recorded: int) -> dict[Ke
     return {row[:3]: row[3:] for row in known.select(*KEY, *SAID).iter_rows()}
 
 
+K = ("i1", "o1", "2020-01-01/P1Y")
+AT_ONE_TIME = [
+    File(3, FULL, {}, frozenset()),
+    File(3, OVERLAY, {K: (1.0, None, None, "A", None, "1")}, frozenset()),
+    File(2, OVERLAY, {K: (2.0, None, None, "A", None, "1")}, frozenset()),
+    Void(1),
+]
+
+
+@example(history=AT_ONE_TIME)
 @settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
 @given(history=acts)
 def test_any_log_gives_what_a_naive_reader_of_the_files_gets(history: list[File | Void], new_ledger) -> None:
