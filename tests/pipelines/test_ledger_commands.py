@@ -1,4 +1,4 @@
-"""Checkpoints, proofs and verification as a person meets them: real processes."""
+"""Checkpoints, proofs and verification as a person meets them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import json
 import re
 import shutil
 import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,14 +19,12 @@ from audit.verifier import verify_checkpoint, verify_consistency_proof, verify_e
 from pipelines.ledger_proofs import make_checkpoint, new_key, public_key
 from pipelines.signing import keys_directory, known_keys, recorded_keys
 from ratings.errors import LedgerError
+from tests.commands import starledger
 from tests.made_ledgers import some_figures, warehouse
-
-STARLEDGER = Path(sys.executable).with_name("starledger")
 
 
 def run(directory: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
-    command = [STARLEDGER, "ledger", *map(str, arguments), "--warehouse", directory]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return starledger("ledger", *arguments, "--warehouse", directory)
 
 
 def test_what_the_commands_write_verifies_offline(tmp_path: Path) -> None:
