@@ -1,4 +1,4 @@
-"""The command line as a person or a script meets it: real processes, exit codes, stderr, JSON."""
+"""The command line as a person or a script meets it: exit codes, stderr, JSON; partly as real processes."""
 
 from __future__ import annotations
 
@@ -10,14 +10,20 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from tests.commands import starledger
+
 STARLEDGER = Path(sys.executable).with_name("starledger")
 HEADER = "Short Desc,Years,LA and Regions,Values,LA Number\n"
 
 
 def run(*arguments: object, ok: bool = True) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([STARLEDGER, *map(str, arguments)], capture_output=True, text=True, check=False)
+    done = starledger(*arguments)
     assert (done.returncode == 0) == ok, done.stderr or done.stdout
     return done
+
+
+def run_as_process(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([STARLEDGER, *map(str, arguments)], capture_output=True, text=True, check=False)
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +38,16 @@ def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (directory / "releases.csv").write_text(
         "file,published_at\nfirst.csv,2025-05-01\nsecond.csv,2025-06-01T10:00Z\n"
     )
-    run(
+    done = run_as_process(
         "ingest", second, first, "--collection", "lait", "--releases", directory / "releases.csv",
         "--warehouse", directory / "warehouse", "--as", "ann",
     )  # fmt: skip
+    assert done.returncode == 0, done.stderr
     return directory / "warehouse"
 
 
 def test_help_answers_at_once() -> None:
-    assert "Usage: starledger" in run("--help").stdout
+    assert "Usage: starledger" in run_as_process("--help").stdout
     slow = ("polars", "sqlalchemy", "dagster", "great_expectations", "pandas")
     code = f"import sys, pipelines.cli; print([m for m in {slow} if m in sys.modules])"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -133,12 +140,12 @@ def test_void_takes_a_batch_back(warehouse: Path, tmp_path: Path) -> None:
     ],
 )
 def test_an_error_ends_with_a_sentence_and_a_next_step(
-    arguments: list[str], said: str, tmp_path: Path
+    arguments: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    environment = {"PATH": "", "STARLEDGER_WAREHOUSE": str(tmp_path / "warehouse")}
-    done = subprocess.run(
-        [STARLEDGER, *arguments], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
-    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("STARLEDGER_WAREHOUSE", str(tmp_path / "warehouse"))
+    monkeypatch.delenv("STARLEDGER_DATABASE_URL", raising=False)
+    done = starledger(*arguments)
     assert done.returncode == 1
     assert done.stderr.startswith("error: ")
     assert said in done.stderr
@@ -167,5 +174,6 @@ def test_a_directory_that_cannot_be_made_is_an_error_with_a_next_step(tmp_path: 
     (tmp_path / "file").write_text("not a directory")
     source = tmp_path / "lait.csv"
     source.write_text(HEADER + "InfMort,2022,Camden,3.5,202\n")
-    done = run("ingest", source, "--collection", "lait", "--warehouse", tmp_path / "file" / "w", ok=False)
+    done = run_as_process("ingest", source, "--collection", "lait", "--warehouse", tmp_path / "file" / "w")
+    assert done.returncode == 1
     assert "name another directory with --warehouse" in done.stderr
