@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from warehouse.event_log import FULL, OVERLAY, Batch, Ledger, NewBatch
-from warehouse.observations import KEY, SAID, observations, timeline
+from warehouse.observations import KEY, SAID, observations, state, timeline
 from warehouse.vintages import vintage_events, void_events
 
 INDICATORS, ORGANISATIONS = ["i1", "i2"], ["o1", "o2"]
@@ -155,8 +155,7 @@ def append(ledger: Ledger, kind: str, events: pl.DataFrame, file: File, voids: i
     return ledger.append(new, pl.concat([events, note]))
 
 
-def ledger_state(ledger: Ledger, as_published: int, as_recorded: int) -> dict[Key, Said]:
-    known = observations(ledger, ["c"], as_published=as_published, as_recorded=as_recorded)
+def figures_of(known: pl.DataFrame) -> dict[Key, Said]:
     return {row[:3]: row[3:] for row in known.select(*KEY, *SAID).iter_rows()}
 
 
@@ -176,5 +175,10 @@ def test_any_log_gives_what_a_naive_reader_of_the_files_gets(history: list[File 
     ledger = new_ledger()
     seen = play(ledger, history)
     for as_recorded, held in seen:
+        events = timeline(ledger, ["c"], as_recorded)
         for as_published in range(0, 7):
-            assert ledger_state(ledger, as_published, as_recorded) == naive_state(held, as_published)
+            assert figures_of(state(events, as_published)) == naive_state(held, as_published)
+        # A database that leaves out what was published later takes long: asked for one of the times.
+        at = as_recorded % 7
+        known = observations(ledger, ["c"], as_published=at, as_recorded=as_recorded)
+        assert figures_of(known) == naive_state(held, at)
