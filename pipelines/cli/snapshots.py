@@ -62,6 +62,13 @@ def show(
         f"  as published {manifest['as_published']}, as recorded {manifest['as_recorded']},"
         f" by {manifest['code_version']}"
     )
+    print(f"  stars {', '.join(f'{star}: {count}' for star, count in manifest['stars'].items()) or 'none'}")
+    if late := manifest.get("out_of_date"):
+        print(f"  {late['out_of_date']:,} of {late['inputs']:,} figures that counted are out of date")
+    if manifest.get("licences"):
+        print(f"  licences {', '.join(manifest['licences'])}")
+    if manifest["supersedes"]:
+        print(f"  supersedes {manifest['supersedes']}")
     rows = [
         {"table": name, "rows": table["rows"], "digest": table["digest"]}
         for name, table in manifest["tables"].items()

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from pipelines.cli import app
 from pipelines.publish import release
 from pipelines.rate import build
 from pipelines.settings import Settings
@@ -38,8 +40,12 @@ def test_a_correction_names_what_it_supersedes_and_every_figure_and_band_that_ch
     first = build(here, "lait-quartile", as_published=OUT)
     release(here, first.id, reason="r")
     append(here, [figure("camden", 9.0), figure("hackney", 2.0, numerator=1.0)], at=OUT + 1)
-    found = said(build(here, "lait-quartile", as_published=OUT + 1))
+    second = build(here, "lait-quartile", as_published=OUT + 1)
+    found = said(second)
     assert found["supersedes"] == first.id
+    shown = CliRunner().invoke(app, ["snapshots", "show", second.id, "--warehouse", str(here.warehouse)])
+    assert f"supersedes {first.id}" in shown.output
+    assert "licences Open Government Licence v3.0" in shown.output
     assert found["tables"]["observations"] == {"added": 0, "removed": 0, "changed": 2}
     assert found["indicators"] == {MEASURE: {"added": 0, "removed": 0, "changed": 2}}
     assert found["tables"]["bands"]["changed"] > 0
