@@ -25,7 +25,7 @@ from audit.notes import VerifierKey
 from audit.proofs import Checkpoint, parse_checkpoint
 from audit.receipts import outputs, read_receipt
 from audit.verifier import verify_checkpoint
-from ratings.errors import LedgerError
+from ratings.errors import LedgerError, SnapshotError
 from warehouse.canonical import sha256_hex
 from warehouse.cross_foot import cross_foot
 from warehouse.snapshot_files import CHECKPOINT, PROOFS, RECEIPT
@@ -65,14 +65,28 @@ def verify_snapshot(directory: Path, keys: Iterable[VerifierKey] | None = None) 
     Raises:
         SnapshotError: there is no manifest that could be checked against, or it is of a newer version.
     """
-    trusted = None if keys is None else list(keys)
     manifest = read_manifest(directory)
+    try:
+        return _verified(directory, manifest, None if keys is None else list(keys))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise SnapshotError(
+            f"the manifest or the receipt lacks what it has to say: {error!r}",
+            file=str(directory / MANIFEST),
+            hint="restore the snapshot from a copy",
+        ) from error
+
+
+def _verified(
+    directory: Path, manifest: Mapping[str, Any], trusted: list[VerifierKey] | None
+) -> SnapshotVerification:
     problems = verify_files(directory)
     tables = _tables(directory, manifest, problems)
     problems += _rows(manifest, tables)
     if manifest["schema_version"] < SEALED_SINCE:
-        note = f"schema version {manifest['schema_version']} had no receipt and no proofs: files were checked"
-        return SnapshotVerification(tuple(problems), (note,), 0, None)
+        told = f"schema version {manifest['schema_version']} had no receipt and no proofs"
+        if trusted is not None:  # else a forgery need only call itself old
+            return SnapshotVerification((*problems, f"{told}: nothing in it is signed"), (), 0, None)
+        return SnapshotVerification(tuple(problems), (f"{told}: its files alone were checked",), 0, None)
     try:
         _receipt(directory, manifest, trusted, {problem.split(" ", 1)[0] for problem in problems})
     except FileNotFoundError:

@@ -134,7 +134,7 @@ def unaccounted(batches: Iterable[Batch]) -> list[str]:
 def wholeness(settings: Settings, built: SnapshotRef) -> list[str]:
     """What is wrong with a snapshot, or with what the log says of it; nothing where all is well."""
     try:
-        problems = list(verify_snapshot(built.path, own_keys(settings)).problems)
+        problems = list(verify_snapshot(built.path, own_keys(settings, built)).problems)
     except SnapshotError as error:
         return [str(error)]
     said = [

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from audit.notes import VerifierKey, parse_verifier_key
-from audit.snapshot_verifier import SnapshotVerification, verify_snapshot
+from audit.snapshot_verifier import SEALED_SINCE, SnapshotVerification, verify_snapshot
 from pipelines.settings import Settings
 from pipelines.signing import known_keys
 from ratings.errors import InputError, LedgerError, SnapshotError
@@ -45,7 +45,7 @@ def check(settings: Settings, named: str, public_key: str | None = None) -> tupl
     if (Path(named) / MANIFEST).is_file():
         return Path(named), verify_snapshot(Path(named), keys)
     found = snapshot(settings.snapshots, named)
-    return found.path, verify_snapshot(found.path, own_keys(settings) if keys is None else keys)
+    return found.path, verify_snapshot(found.path, own_keys(settings, found) if keys is None else keys)
 
 
 def require_sound(settings: Settings, found: SnapshotRef) -> None:
@@ -54,7 +54,7 @@ def require_sound(settings: Settings, found: SnapshotRef) -> None:
     Raises:
         SnapshotError: naming everything that is wrong.
     """
-    if problems := verify_snapshot(found.path, own_keys(settings)).problems:
+    if problems := verify_snapshot(found.path, own_keys(settings, found)).problems:
         raise SnapshotError(
             "; ".join(problems),
             file=str(found.path),
@@ -62,9 +62,11 @@ def require_sound(settings: Settings, found: SnapshotRef) -> None:
         )
 
 
-def own_keys(settings: Settings) -> list[VerifierKey] | None:
-    """The keys of the warehouse's log; None where there is no log to ask."""
-    return known_keys(settings, settings.ledger()) if settings.has_ledger() else None
+def own_keys(settings: Settings, found: SnapshotRef) -> list[VerifierKey] | None:
+    """The keys of the log; None where there is no log to ask, or the snapshot is from before receipts."""
+    if found.manifest["schema_version"] < SEALED_SINCE or not settings.has_ledger():
+        return None
+    return known_keys(settings, settings.ledger())
 
 
 def read_public_key(given: str) -> VerifierKey:

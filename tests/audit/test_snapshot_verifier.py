@@ -6,6 +6,7 @@ import base64
 import json
 import shutil
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -295,6 +296,30 @@ def test_a_key_that_is_none_is_refused_with_what_to_give(copy: Path) -> None:
 def test_an_id_is_checked_with_the_keys_of_its_warehouse(built: Built) -> None:
     command = ["snapshots", "verify", built.snapshot.id, "--warehouse", str(built.settings.warehouse)]
     assert f"signed by {built.key.name}" in CliRunner().invoke(app, command).output
+
+
+def test_a_manifest_that_lacks_anything_is_never_taken_for_whole(built: Built, copy: Path) -> None:
+    manifest = json.loads((copy / "manifest.json").read_text())
+    for name in manifest:
+        without = {key: value for key, value in manifest.items() if key != name}
+        for changed in (without, manifest | {name: None}, manifest | {name: 7}):
+            overwrite(copy / "manifest.json", json.dumps(changed))
+            with suppress(SnapshotError):
+                assert verify_snapshot(copy, [built.key]).problems, name
+
+
+def test_a_forgery_that_calls_itself_old_is_not_believed_where_a_key_is_given(
+    built: Built, copy: Path
+) -> None:
+    for name in ("checkpoint", "proofs.bin", "receipt.json", "changes.json", "datapackage.json"):
+        (copy / name).unlink()
+    manifest = built.snapshot.manifest | {"schema_version": 3, "files": {}}
+    manifest["digest"] = logical_digest(manifest)
+    manifest["id"] = f"{manifest['id'][:-12]}{manifest['digest'][:12]}"
+    overwrite(copy / "manifest.json", json_text(manifest))
+    found = verify_snapshot(copy, [built.key])
+    assert found.problems == ("schema version 3 had no receipt and no proofs: nothing in it is signed",)
+    assert "its files alone were checked" in verify_snapshot(copy).notes[0]
 
 
 def test_a_manifest_of_a_newer_version_is_not_guessed_at(copy: Path) -> None:

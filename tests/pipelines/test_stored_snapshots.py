@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.replay import replay
 from pipelines.settings import Settings
+from pipelines.snapshot_checks import check
 from warehouse.snapshots import list_snapshots, verify
 
 STORED = Path(__file__).parent / "data"
@@ -37,6 +38,7 @@ def test_a_stored_snapshot_of_every_version_is_whole_and_the_log_gives_it_again(
     for snapshot in found:
         assert snapshot.manifest["schema_version"] == version
         assert verify(snapshot.path) == []
+        assert check(there, snapshot.id)[1].problems == ()
         done = replay(there, snapshot.id)
         assert {table.table for table in done.tables} == set(snapshot.manifest["tables"])
         assert [table.table for table in done.tables if not table.identical] == []
