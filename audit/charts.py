@@ -98,7 +98,7 @@ def influence_chart(found: dict[str, Any]) -> str:
     ]
     title = f"Stars that each indicator decides alone: {found['snapshot']}"
     base = alt.Chart(alt.Data(values=values), title=title).encode(
-        x=alt.X("stars:Q", title="stars that are others without it", axis=alt.Axis(tickMinStep=1)),
+        x=alt.X("stars:Q", title="stars that are others, or none, without it", axis=alt.Axis(tickMinStep=1)),
         y=alt.Y("indicator:N", title="indicator (grade)", sort=[row["indicator"] for row in values]),
     )
     bars = base.mark_bar().encode(

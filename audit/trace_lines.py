@@ -109,7 +109,7 @@ def _bound(trace: dict[str, Any]) -> Iterator[Line]:
     more = f" and {len(rests) - _FLIPS} more" if len(rests) > _FLIPS else ""
     yield (
         1,
-        f"hangs on {named}{more}: left out alone, it would be another"
+        f"hangs on {named}{more}: left out alone, it would be another or none"
         if rests
         else ("hangs on no one figure: left out alone, none would make it another"),
     )

@@ -198,6 +198,8 @@ def rate(
     known_round = None
     if method.recorded:
         known_round, day = _round(method, judgements, round, day)
+        if known_round is None and day < method.effective_from:
+            method.check_in_force(day)
     else:
         method.check_in_force(day)
     population = (

@@ -65,7 +65,7 @@ def influence(
         return
     print(f"{found['snapshot']}: {found['rated']:,} stars on {found['inputs']:,} figures")
     print(
-        f"{found['hanging']:,} stars hang on a single figure: left out, the star is another. "
+        f"{found['hanging']:,} stars hang on a single figure: left out, the star is another or none. "
         f"{found['hanging_on_red']:,} hang on one whose indicator is graded red."
     )
     print(f"Without all red indicators {found['other_without_red']:,} stars would be others.")
@@ -74,13 +74,15 @@ def influence(
     else:
         names = ["indicator", "title", "grade", "counts", "decides", "more", "fewer", "none"]
         deciding = [row for row in found["indicators"] if row["decides"]]
-        print_table(
-            "Indicators by how many stars they decide; of these, how many would be more, fewer or none",
-            [row | {"title": _short(row["title"])} for row in deciding[:limit]],
-            names,
-        )
+        if deciding:
+            print_table(
+                "Indicators by how many stars they decide: how many would be more, fewer or none",
+                [row | {"title": _short(row["title"])} for row in deciding[:limit]],
+                names,
+            )
         resting = [_on_red(row) for row in found["stars_on_red"]]
-        print_table("Stars that rest on red indicators", resting[:limit], list(_ON_RED))
+        if resting:
+            print_table("Stars that rest on red indicators", resting[:limit], list(_ON_RED))
         if len(resting) > limit or len(deciding) > limit:
             print("more: --limit N, or --json")
     if svg:

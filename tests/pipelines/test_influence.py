@@ -77,7 +77,7 @@ def test_a_trace_names_the_cap_the_nearest_changes_and_what_the_star_hangs_on(
         "(then serving people well for children: most)"
     ) in said
     assert any(s.startswith("would lower it: ") and ", against '" in s for s in said)
-    assert "hangs on PAF:A1 (red): left out alone, it would be another" in said
+    assert "hangs on PAF:A1 (red): left out alone, it would be another or none" in said
     assert "1 figure of indicators graded red; without them: 3 stars" in said
     none = trace(here.ledger(), here.landing, here.snapshots, "bury", snapshot_id=built.id)
     assert "no one figure or judgement alone would raise it" in [s for _, s in lines(none)]

@@ -307,6 +307,11 @@ def test_regions_and_the_nation_are_never_banded() -> None:
     assert reason.item() == "1 of the other 1 figures of this period are lower, and lower is better"
 
 
+def test_a_method_of_recorded_judgements_is_refused_before_its_first_day() -> None:
+    with pytest.raises(MethodError, match=r"ssi-2002 is not in force on 2001-12-31, only from 2002-05-30"):
+        rated_2002(four(None, None, None, None), at_us=us(2001, 12, 31))
+
+
 def test_a_method_of_computed_judgements_is_refused_before_it_is_in_force() -> None:
     with pytest.raises(MethodError, match="not in force on 2009-12-31"):
         rate(
