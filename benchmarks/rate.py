@@ -19,8 +19,10 @@ from pathlib import Path
 import polars as pl
 
 from benchmarks.machine import describe
+from ratings.cases import Cases
 from ratings.catalogue import load_catalogue
 from ratings.counterfactuals import counterfactuals
+from ratings.draws import draw_stars
 from ratings.influence import influence
 from ratings.methods import load_method
 from ratings.rating import Rating, rate
@@ -76,9 +78,8 @@ def main() -> None:
     revised = pl.DataFrame({"indicator": core, "revised": 5, "figures": 100, "revision_size": 4.0})
 
     def all_draws() -> Robustness:
-        return robustness(
-            method, figures, last, catalogue, revised, load_uncertainty(), draws=DRAWS, seed=1, **at_last
-        )
+        cases = Cases.of(method, last, catalogue, at_last["day"], None)
+        return robustness(draw_stars(cases, figures, revised, load_uncertainty(), draws=DRAWS, seed=1), cases)
 
     spread = all_draws()
     print(f"{spread.uncertain:,} figures drawn; in {spread.stars['same'].mean():.0%} the star stays the same")

@@ -16,6 +16,8 @@ from pipelines.compare import inputs_of
 from pipelines.rate import apply
 from pipelines.settings import Settings
 from pipelines.tables import rating_day
+from ratings.cases import Cases
+from ratings.draws import draw_stars
 from ratings.robustness import robustness
 from ratings.uncertainty import load_uncertainty, read_uncertainty
 from warehouse.snapshots import snapshot
@@ -50,17 +52,10 @@ def robustness_of(
     inputs = inputs_of(settings.ledger(), found)
     option = found.manifest["method"]["option"]
     rating = apply(inputs, option=option)
+    cases = Cases.of(inputs.method, rating, inputs.catalogue, rating_day(inputs, rating), option)
     drawn = robustness(
-        inputs.method,
-        inputs.figures,
-        rating,
-        inputs.catalogue,
-        found.table("quality"),
-        declared,
-        day=rating_day(inputs, rating),
-        draws=draws,
-        seed=seed,
-        option=option,
+        draw_stars(cases, inputs.figures, found.table("quality"), declared, draws=draws, seed=seed),
+        cases,
     )
     names = dict(inputs.organisations.select("id", "name").iter_rows())
     each: dict[str, dict[str, float]] = {}

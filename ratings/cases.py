@@ -51,7 +51,12 @@ class Cases:
 
     @classmethod
     def of(cls, method: Method, rating: Rating, catalogue: Catalogue, day: date, option: str | None) -> Cases:
-        """A rating with what is needed to ask it."""
+        """A rating with what is needed to ask it.
+
+        Raises:
+            MethodError: the method has no stars, or no such option.
+        """
+        method.table(option)
         inputs = method.inputs(catalogue)
         return cls(method, rating, catalogue, day, option, inputs, _before_caps(method, rating, inputs))
 

@@ -11,23 +11,20 @@ missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import narwhals as nw
 import numpy as np
 import numpy.typing as npt
 import polars as pl
 
-from ratings.bands import Banding, Rounding, as_frame
+from ratings.bands import Adjustment, Banding, Rounding, adjusted, as_frame
 from ratings.cases import Cases
-from ratings.catalogue import Catalogue
 from ratings.drawn_bands import Bands, drawn_bands, frozen_at, stand_in
-from ratings.errors import InputError, MethodError
+from ratings.errors import InputError
 from ratings.judgements import SCALE, Part
-from ratings.methods import Method
-from ratings.rating import Rating, cuts, decide, indicators_in_scope
+from ratings.rating import cuts, decide, indicators_in_scope
 from ratings.scores import levelled
 from ratings.stars import Mean
 from ratings.uncertainty import Floats, Uncertainty, drawn, drawn_weights, errors
@@ -49,58 +46,51 @@ class Draws:
         stars: a row per organisation and a column per draw; NO_STAR where there is none.
         uncertain: how many of the figures used have an error or are revised now and then.
         figures: how many figures were used.
+        declared: what was drawn.
+        seed: what it was drawn with.
     """
 
     organisations: tuple[str, ...]
     stars: npt.NDArray[np.int16]
     uncertain: int
     figures: int
+    declared: Uncertainty
+    seed: int
 
 
 def draw_stars(
-    method: Method,
+    cases: Cases,
     figures: pl.DataFrame,
-    rating: Rating,
-    catalogue: Catalogue,
     quality: pl.DataFrame,
     declared: Uncertainty,
     *,
-    day: date,
     draws: int,
     seed: int,
-    option: str | None = None,
 ) -> Draws:
     """Every star in every draw.
 
     Args:
-        method: a method with stars.
-        figures: as for rating.rate, with `numerator` and `denominator`.
-        rating: what the method says of them.
-        catalogue: the indicators.
+        cases: the rating, as it is.
+        figures: what it was made from: as for rating.rate, with `numerator` and `denominator`.
         quality: how often and how much the figures of each indicator were revised (uncertainty.errors).
         declared: what is drawn.
-        day: decides which key thresholds are in force.
         draws: how many.
         seed: chooses the draws; the same gives the same.
-        option: the star table that was used.
 
     Raises:
         InputError: the number of draws cannot be.
-        MethodError: the method has no stars.
     """
+    method, rating, catalogue = cases.method, cases.rating, cases.catalogue
     if not 1 <= draws <= MOST_DRAWS:
         raise InputError(f"{draws} draws cannot be made", hint=f"ask for 1 to {MOST_DRAWS:,}")
-    if not method.stars:
-        raise MethodError(f"{method.id} has no overall star", file=method.file)
     organisations = tuple(sorted(rating.stars["organisation"]))
     known = errors(figures, quality, catalogue, declared)
-    bench = _Bench(method, rating, catalogue, day, organisations, known, draws, seed)
+    bench = _Bench(cases, organisations, known, draws, seed)
     used = bench.used()
-    now, before, keys = bench.bands_and_keys()
-    stand_in(method, now)
-    cases = Cases.of(method, rating, catalogue, day, option)
-    table = method.table(option)
-    sums = None if method.recorded else _sums(cases, now, before, len(organisations), declared, draws, seed)
+    bench.draw()
+    stand_in(method, bench.now)
+    table = method.table(cases.option)
+    sums = None if method.recorded else _sums(cases, bench, declared)
     weights = drawn_weights(
         {(part, ""): weight for part, weight in (table.mean.weights if table.mean else {}).items()},
         declared,
@@ -116,7 +106,7 @@ def draw_stars(
             if sums is None
             else _scored(method.parts.all, sums, len(organisations), these)
         )
-        judged, placed = decide(method, levels, _key_frame(bench, keys, these), day=day, option=option)
+        judged, placed = decide(method, levels, _key_frame(bench, these), day=cases.day, option=cases.option)
         assert placed is not None
         if table.mean and declared.weights:
             _put_means(stars, judged, table.mean, weights)
@@ -124,132 +114,127 @@ def draw_stars(
             rated = placed.filter(pl.col("star").is_not_null())
             stars[rated["organisation"].to_numpy(), rated["case"].to_numpy()] = rated["star"].to_numpy()
     uncertain = used.filter(pl.col("model").is_not_null() | (pl.col("revised") > 0)).height
-    return Draws(organisations, stars, uncertain, used.height)
+    return Draws(organisations, stars, uncertain, used.height, declared, seed)
 
 
 @dataclass(frozen=True, slots=True)
 class _Bench:
-    """What is drawn from: a rating, its organisations in rows, and the errors of its figures."""
+    """What is drawn from, and what was drawn so far.
 
-    method: Method
-    rating: Rating
-    catalogue: Catalogue
-    day: date
+    Attributes:
+        cases: the rating, as it is.
+        organisations: the rows of everything that is drawn.
+        known: the figures with their errors.
+        draws: the columns.
+        seed: chooses the draws.
+        now: indicator -> bands of the figures that count.
+        before: indicator -> bands of the period before.
+        keys: key indicator -> values of the figures that count; not a number where there is none.
+    """
+
+    cases: Cases
     organisations: tuple[str, ...]
     known: pl.DataFrame
     draws: int
     seed: int
+    now: dict[str, Bands] = field(default_factory=dict)
+    before: dict[str, Bands] = field(default_factory=dict)
+    keys: dict[str, Floats] = field(default_factory=dict)
 
-    def caps(self) -> set[str]:
-        """The key indicators."""
-        return {cap.indicator for cap in self.method.caps if cap.in_force(self.day)}
-
-    def needed(self) -> set[str]:
+    def needed(self) -> list[str]:
         """The indicators whose figures decide a star."""
-        counted = set(self.method.inputs(self.catalogue)["indicator"])
-        return counted | self.caps() | {one.alternative for one in self.method.alternatives}
+        standing_in = {one.alternative for one in self.cases.method.alternatives}
+        capping = {cap.indicator for cap in self.cases.caps()}
+        return sorted(set(self.cases.inputs["indicator"]) | capping | standing_in)
 
     def used(self) -> pl.DataFrame:
         """The figures that decide a star, with their errors."""
-        current = self.rating.bands.filter(pl.col("indicator").is_in(sorted(self.needed())))
-        return self.known.join(
-            current.select("organisation", "indicator", "period"),
-            on=["organisation", "indicator", "period"],
-            how="semi",
-        )
+        current = self.cases.rating.bands.filter(pl.col("indicator").is_in(self.needed()))
+        key = ["organisation", "indicator", "period"]
+        return self.known.join(current.select(key), on=key, how="semi")
 
-    def rows(self, names: pl.Series) -> Whole:
-        """The rows of organisations."""
-        at = {name: n for n, name in enumerate(self.organisations)}
-        return np.array([at[name] for name in names], dtype=np.int64)
-
-    def bands_and_keys(self) -> tuple[dict[str, Bands], dict[str, Bands], dict[str, Floats]]:
-        """Of each indicator needed the bands now and in the period before, and the values of key indicators.
-
-        A value that is not there is not a number.
-        """
-        now: dict[str, Bands] = {}
-        before: dict[str, Bands] = {}
-        keys: dict[str, Floats] = {}
+    def draw(self) -> None:
+        """Draw every figure that is needed, and cut it into bands among those it is compared with."""
+        cases = self.cases
         population = pl.DataFrame({"organisation": self.organisations})
-        indicators = indicators_in_scope(self.method, self.catalogue, self.day)
-        indicators = indicators.filter(pl.col("indicator").is_in(sorted(self.needed()))).sort("indicator")
-        groups: Iterator[tuple[Banding | None, pl.DataFrame, pl.DataFrame]] = iter(
-            [(None, indicators, population)]
-            if not self.method.bandings
-            else cuts(self.method, indicators, population, self.catalogue)
-        )
+        indicators = indicators_in_scope(cases.method, cases.catalogue, cases.day)
+        indicators = indicators.filter(pl.col("indicator").is_in(self.needed())).sort("indicator")
+        groups: Iterable[tuple[Banding | None, pl.DataFrame, pl.DataFrame]] = [(None, indicators, population)]
+        if cases.method.bandings:
+            groups = cuts(cases.method, indicators, population, cases.catalogue)
         for banding, mine, group in groups:
-            figures = self.known.join(group, on="organisation", how="semi")
-            frozen = frozen_at(figures, banding)
-            by_period = figures.sort("organisation").partition_by("indicator", "period", as_dict=True)
-            current = self.rating.bands.join(group, on="organisation", how="semi").sort("organisation")
-            by_code = current.partition_by("indicator", as_dict=True)
+            figures = self.known.join(group, on="organisation", how="semi").sort("organisation")
+            frozen = frozen_at(adjusted(figures, self._adjustments()), banding)
+            by_period = figures.partition_by("indicator", "period", as_dict=True)
+            current = cases.rating.bands.join(group, on="organisation", how="semi").sort("organisation")
+            standing = current.filter(pl.col("value").is_not_null()).partition_by("indicator", as_dict=True)
             for code, direction, banded, key in mine.iter_rows():
-                if (code,) not in by_code:
+                if (code,) not in standing:
                     continue
-                standing = by_code[code,].filter(pl.col("value").is_not_null())
-                shape = (len(self.organisations), self.draws)
-                here, past = (store.setdefault(code, np.zeros(shape, np.int8)) for store in (now, before))
-                if key:
-                    keys.setdefault(code, np.full(shape, np.nan))
-                periods = {*standing["period"], *standing["previous_period"].drop_nulls()}
-                for period in sorted(periods):
+                theirs = standing[code,]
+                for period in sorted({*theirs["period"], *theirs["previous_period"].drop_nulls()}):
                     rows = by_period[code, period]
                     values = self._adjusted(code, drawn(rows, self.draws, self.seed))
-                    at = {name: n for n, name in enumerate(rows["organisation"])}
-                    cut = (
-                        np.zeros(values.shape, np.int8)
-                        if banding is None
-                        else drawn_bands(values, banding, direction, frozen.get(code), banded=banded)
-                    )
-                    for column, store in (("period", here), ("previous_period", past)):
-                        theirs = standing.filter(pl.col(column) == period)["organisation"]
-                        take = [at[name] for name in theirs]
-                        store[self.rows(theirs)] = cut[take]
-                        if key and column == "period":
-                            keys[code][self.rows(theirs)] = values[take]
-        return now, before, keys
+                    bands = np.zeros(values.shape, np.int8)
+                    if banding is not None:
+                        bands = drawn_bands(values, banding, direction, frozen.get(code), banded=banded)
+                    self._keep(code, period, theirs, rows["organisation"], values, bands, key=key)
+
+    def _keep(
+        self,
+        code: str,
+        period: str,
+        theirs: pl.DataFrame,
+        drawn_of: pl.Series,
+        values: Floats,
+        bands: Bands,
+        *,
+        key: bool,
+    ) -> None:
+        """Put what was drawn of one period where it counts: now, or as the period before."""
+        shape = (len(self.organisations), self.draws)
+        drawn_at, row_of = _places(drawn_of), _places(pl.Series(self.organisations))
+        for column, store in (("period", self.now), ("previous_period", self.before)):
+            names = theirs.filter(pl.col(column) == period)["organisation"]
+            to, take = [row_of[name] for name in names], [drawn_at[name] for name in names]
+            store.setdefault(code, np.zeros(shape, np.int8))[to] = bands[take]
+            if key and store is self.now:
+                self.keys.setdefault(code, np.full(shape, np.nan))[to] = values[take]
+
+    def _adjustments(self) -> list[Adjustment]:
+        return [one for one in self.cases.method.adjustments if one.in_force(self.cases.day)]
 
     def _adjusted(self, code: str, values: Floats) -> Floats:
-        for one in self.method.adjustments:
-            if one.indicator == code and one.in_force(self.day):
+        for one in self._adjustments():
+            if one.indicator == code:
                 values = values * one.multiply + one.add
         return values
+
+
+def _places(names: pl.Series) -> dict[str, int]:
+    return {name: n for n, name in enumerate(names)}
 
 
 _SUMS = ("total", "inputs", "weight_now", "asked")
 
 
-def _sums(
-    cases: Cases,
-    now: Mapping[str, Bands],
-    before: Mapping[str, Bands],
-    rows: int,
-    declared: Uncertainty,
-    draws: int,
-    seed: int,
-) -> dict[str, dict[str, Whole]]:
+def _sums(cases: Cases, bench: _Bench, declared: Uncertainty) -> dict[str, dict[str, Whole]]:
     """Per part the sums that scores.levelled takes, a row per organisation and a column per draw."""
+    inputs = cases.inputs.select("part", "indicator", "weight").rows()
     weights = drawn_weights(
-        {
-            (part, code): weight
-            for part, code, weight in cases.inputs.select("part", "indicator", "weight").rows()
-        },
-        declared,
-        draws,
-        seed,
+        {(part, code): weight for part, code, weight in inputs}, declared, bench.draws, bench.seed
     )
+    shape = (len(bench.organisations), bench.draws)
+    nothing = np.zeros(shape, np.int8)
     found = {}
     for part in cases.method.parts.all:
         rule = part.rule
         if rule is None:
             continue
-        sums = {name: np.zeros((rows, draws), np.int64) for name in _SUMS}
+        sums = {name: np.zeros(shape, np.int64) for name in _SUMS}
         points = np.array([0, *rule.points], np.int64) * SCALE
         for code in sorted(set(cases.inputs.filter(pl.col("part") == part.name)["indicator"])):
-            nothing = np.zeros((rows, draws), np.int8)
-            band, past = now.get(code, nothing), before.get(code, nothing)
+            band, past = bench.now.get(code, nothing), bench.before.get(code, nothing)
             if rule.missing == "worst_band":
                 band = np.maximum(band, np.int8(1))
             there = band > 0
@@ -296,11 +281,11 @@ def _entity(rows: int, these: Whole) -> pl.DataFrame:
     )
 
 
-def _key_frame(bench: _Bench, keys: Mapping[str, Floats], these: Whole) -> pl.DataFrame:
+def _key_frame(bench: _Bench, these: Whole) -> pl.DataFrame:
     """The drawn values of key indicators."""
     rows = len(bench.organisations)
     at = pl.DataFrame({"organisation": bench.organisations, "row": range(rows)})
-    denominators = bench.rating.bands.join(at, on="organisation").select(
+    denominators = bench.cases.rating.bands.join(at, on="organisation").select(
         "indicator", "denominator", organisation="row"
     )
     entity = _entity(rows, these)
@@ -309,7 +294,7 @@ def _key_frame(bench: _Bench, keys: Mapping[str, Floats], these: Whole) -> pl.Da
         entity.with_columns(indicator=pl.lit(code), value=pl.Series(values[:, these].ravel())).filter(
             pl.col("value").is_not_nan()
         )
-        for code, values in sorted(keys.items())
+        for code, values in sorted(bench.keys.items())
     ]
     return pl.concat([empty, *frames]).join(denominators, on=["organisation", "indicator"], how="left")
 

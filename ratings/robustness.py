@@ -9,7 +9,6 @@ For internal analysis: nothing here is part of a snapshot.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
@@ -17,11 +16,8 @@ import numpy.typing as npt
 import polars as pl
 
 from ratings.cases import Cases
-from ratings.catalogue import Catalogue
-from ratings.draws import NO_STAR, Draws, Whole, draw_stars
-from ratings.methods import Method
-from ratings.rating import Rating
-from ratings.uncertainty import Uncertainty, in_words
+from ratings.draws import NO_STAR, Draws, Whole
+from ratings.uncertainty import in_words
 
 MARK = "internal analysis: not part of any snapshot, never to be released"
 
@@ -57,56 +53,19 @@ class Robustness:
     mark: str = MARK
 
 
-def robustness(
-    method: Method,
-    figures: pl.DataFrame,
-    rating: Rating,
-    catalogue: Catalogue,
-    quality: pl.DataFrame,
-    declared: Uncertainty,
-    *,
-    day: date,
-    draws: int,
-    seed: int,
-    option: str | None = None,
-) -> Robustness:
-    """Draw the stars, and say of each how it came out.
+def robustness(found: Draws, cases: Cases) -> Robustness:
+    """Say of every star how it came out in the draws.
 
     Args:
-        method: a method with stars.
-        figures: as for rating.rate, with `numerator` and `denominator`.
-        rating: what the method says of them.
-        catalogue: the indicators.
-        quality: how often and how much the figures of each indicator were revised (uncertainty.errors).
-        declared: what is drawn.
-        day: decides which key thresholds are in force.
-        draws: how many.
-        seed: chooses the draws; the same gives the same.
-        option: the star table that was used.
-
-    Raises:
-        InputError: the number of draws cannot be.
-        MethodError: the method has no stars.
+        found: the draws.
+        cases: the rating that was drawn, as it is.
     """
-    found = draw_stars(
-        method,
-        figures,
-        rating,
-        catalogue,
-        quality,
-        declared,
-        day=day,
-        draws=draws,
-        seed=seed,
-        option=option,
-    )
-    cases = Cases.of(method, rating, catalogue, day, option)
     names = pl.DataFrame({"organisation": found.organisations}, schema={"organisation": pl.String})
     own = names.join(cases.as_it_is().select("organisation", star="own"), on="organisation", how="left")
     star = own["star"].fill_null(NO_STAR).to_numpy().astype(np.int16)[:, None]
     ranks = _ranks(found.stars)
-    low, high = _interval(found.stars, declared.percent)
-    best, worst = _interval(ranks, declared.percent)
+    low, high = _interval(found.stars, found.declared.percent)
+    best, worst = _interval(ranks, found.declared.percent)
     table = own.with_columns(
         pl.Series("same", (found.stars == star).mean(axis=1)),
         pl.Series("lowest", low.astype(np.int64)),
@@ -118,12 +77,12 @@ def robustness(
     return Robustness(
         stars=table,
         probabilities=_probabilities(found),
-        percent=declared.percent,
-        draws=draws,
-        seed=seed,
+        percent=found.declared.percent,
+        draws=found.stars.shape[1],
+        seed=found.seed,
         uncertain=found.uncertain,
         figures=found.figures,
-        drawn=in_words(declared),
+        drawn=in_words(found.declared),
     )
 
 

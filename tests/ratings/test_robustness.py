@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ratings.cases import Cases
 from ratings.draws import NO_STAR, Draws, draw_stars
 from ratings.errors import InputError, MethodError
 from ratings.judgements import Missing
@@ -67,8 +68,11 @@ def counted(figures: Values, cases: int = 400) -> pl.DataFrame:
 def drawn_stars(
     method: Method, frame: pl.DataFrame, declared: Uncertainty, *, draws: int = 4, seed: int = 1
 ) -> Draws:
-    rating = rated(method, frame)
-    return draw_stars(method, frame, rating, CATALOGUE, QUALITY, declared, day=DAY, draws=draws, seed=seed)
+    return draw_stars(cases_of(method, frame), frame, QUALITY, declared, draws=draws, seed=seed)
+
+
+def cases_of(method: Method, frame: pl.DataFrame) -> Cases:
+    return Cases.of(method, rated(method, frame), CATALOGUE, DAY, None)
 
 
 def all_drawn(frame: pl.DataFrame, declared: Uncertainty, draws: int, seed: int) -> pl.DataFrame:
@@ -159,7 +163,8 @@ def test_weights_of_parts_are_drawn_where_the_star_is_their_mean() -> None:
     rating = rate(method, frame, NO_JUDGEMENTS, organisations, CATALOGUE, at_us=AT_US)
 
     def of(declared: Uncertainty) -> Draws:
-        return draw_stars(method, frame, rating, CATALOGUE, QUALITY, declared, day=DAY, draws=40, seed=5)
+        cases = Cases.of(method, rating, CATALOGUE, DAY, None)
+        return draw_stars(cases, frame, QUALITY, declared, draws=40, seed=5)
 
     mean = method.table().mean
     assert mean is not None
@@ -189,8 +194,7 @@ def test_where_nothing_is_uncertain_every_draw_is_the_rating() -> None:
 def summed(
     method: Method, frame: pl.DataFrame, declared: Uncertainty, draws: int = 60, seed: int = 1
 ) -> Robustness:
-    rating = rated(method, frame)
-    return robustness(method, frame, rating, CATALOGUE, QUALITY, declared, day=DAY, draws=draws, seed=seed)
+    return robustness(drawn_stars(method, frame, declared, draws=draws, seed=seed), cases_of(method, frame))
 
 
 @settings(max_examples=4)
@@ -264,10 +268,8 @@ def test_a_key_threshold_near_a_figure_makes_a_recorded_star_uncertain() -> None
     frame = frame.with_columns(numerator=cases, denominator=pl.lit(400.0))
     organisations = pl.DataFrame({"id": ["walsall", "bury"], "kind": ["council"] * 2})
     rating: Rating = rate(method, frame, judged, organisations, CATALOGUE, at_us=AT_US)
-    found = robustness(
-        method, frame, rating, CATALOGUE, QUALITY, FIGURES,
-        day=date(2002, 5, 30), draws=400, seed=1,
-    )  # fmt: skip
+    cases = Cases.of(method, rating, CATALOGUE, date(2002, 5, 30), None)
+    found = robustness(draw_stars(cases, frame, QUALITY, FIGURES, draws=400, seed=1), cases)
     same = dict(found.stars.select("organisation", "same").iter_rows())
     assert same["bury"] == 1.0
     assert 0.5 < same["walsall"] < 0.7  # half a point below the threshold, with an error of two points
@@ -285,9 +287,7 @@ def test_what_cannot_be_drawn_is_refused() -> None:
             drawn_stars(method_of("edges"), frame, NOTHING, draws=draws)
     rating = rated(method_of("edges"), frame)
     with pytest.raises(MethodError, match="has no overall star"):
-        draw_stars(
-            load_method("lait-quartile"), frame, rating, CATALOGUE, QUALITY, NOTHING, day=DAY, draws=1, seed=1
-        )
+        Cases.of(load_method("lait-quartile"), rating, CATALOGUE, DAY, None)
 
 
 @pytest.mark.parametrize(
