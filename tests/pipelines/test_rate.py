@@ -377,7 +377,7 @@ def test_the_defaults_are_today_and_the_last_input(here: Settings) -> None:
     built = build(here, "lait-quartile", progress=said.append)
     assert built.manifest["as_published"].endswith("T00:00:00Z")
     assert microseconds(built.manifest["as_published"]) == start_of_today()
-    definitions = here.ledger().batches(kind="definition")
+    definitions = here.ledger().batches(kind="definition")[:3]  # the key that seals a snapshot is no input
     method = load_method("lait-quartile")
     assert built.manifest["as_recorded"] == input_position(here.ledger(), {"lait"}, definitions, method)
     assert built.manifest["as_published"] in said[0]
