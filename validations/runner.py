@@ -129,8 +129,11 @@ def _validate(rows: pl.DataFrame, rules: Sequence[Rule], accepted: pl.DataFrame)
 
 
 def _result(rows: pl.DataFrame, rule: Rule, failed: int, accepted: pl.DataFrame) -> CheckResult:
-    """What a rule found: refused rows by number, for quarantine has each; rows it warns of one by one."""
-    if rule.severity != WARNING or not failed:
+    """What a rule found: refused rows by number, for quarantine has each; rows it warns of one by one.
+
+    Facts are counted too: a finding that a question can be asked about is one on a figure.
+    """
+    if rule.severity != WARNING or not failed or not set(SUBJECT) <= set(rows.columns):
         message = _example(rows, rule) if failed else ""
         return CheckResult(
             rule.name, rule.severity, not failed, rows.height, failed, rule.expectation, message=message
