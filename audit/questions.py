@@ -19,12 +19,14 @@ from audit.trace import choose
 from ratings.catalogue import Catalogue, Organisation, load_catalogue
 from ratings.errors import NotFoundError
 from ratings.methods import Method
+from ratings.queries import ACCEPTED
 from ratings.stars import SERVICE_WORDS
 from warehouse.event_log import Ledger
 from warehouse.named_in_log import with_named
+from warehouse.query_log import recorded_queries
 from warehouse.snapshots import SnapshotRef, snapshot
 
-KINDS = ("no_judgement", "star_deciding", "contradicted", "overdue", "missing", "dubious")
+KINDS = ("no_judgement", "star_deciding", "contradicted", "unanswered", "overdue", "missing", "dubious")
 """What a question is about, the most important first."""
 
 
@@ -100,6 +102,7 @@ def _questions(
     yield from _of_judgements(method, judgements, deciding, catalogue)
     yield from _of_near(why, catalogue, services)
     yield from _of_figures(found, catalogue, body, services, why)
+    yield from _of_queries(ledger, body, services, touched)
     yield from _of_evidence(ledger, found, catalogue, body, method, judgements, services, touched)
 
 
@@ -193,6 +196,21 @@ def _of_figures(
 
 def _named(catalogue: Catalogue, code: str) -> str:
     return f"{code} ({catalogue.indicator(code).title})"
+
+
+def _of_queries(
+    ledger: Ledger, body: Organisation, services: dict[str, str], touched: set[str]
+) -> Iterator[Question]:
+    """Queries on this organisation's figures that wait for an answer, or for someone to accept it.
+
+    As they stand now: they are no input of a rating, and a snapshot binds only those of its own position.
+    """
+    for query in recorded_queries(ledger):
+        if query.organisation == body.id and query.state != ACCEPTED:
+            service = services.get(query.indicator or "")
+            given = f"; answered, not accepted: {query.answer}" if query.answer is not None else ""
+            asks = f"{query.question} (query {query.number}, {query.check}: {query.found}{given})"
+            yield Question("unanswered", service, query.indicator, service in touched, asks)
 
 
 def _of_evidence(

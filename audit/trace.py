@@ -17,9 +17,11 @@ from audit.sources import Sources
 from audit.trace_lines import lines
 from ratings.catalogue import Catalogue, Indicator, Organisation, load_catalogue
 from ratings.errors import NotFoundError, SnapshotError
+from ratings.queries import Query, about
 from warehouse.event_log import Ledger, now
 from warehouse.landing import Landing
 from warehouse.named_in_log import with_named
+from warehouse.query_log import query_row, recorded_queries
 from warehouse.snapshot_manifest import iso, microseconds
 from warehouse.snapshots import SnapshotRef, latest, snapshot, snapshot_ids
 
@@ -59,7 +61,8 @@ def trace(
         `caps`, `counterfactuals` and `rests_on` (explanation.py; empty where there is no star), `judgements`,
         `figures`, `evidence`. A judgement has its `rule`, `cap`, the event it was recorded by
         and the `figures` it rests on. A figure has its band, age, freshness, `quality` (grade and reasons of
-        its indicator in this snapshot, null without one) and `source`; key indicators, or those asked for,
+        its indicator in this snapshot, null without one), `queries` (those on it or its indicator, as the log
+        held them at the snapshot's position) and `source`; key indicators, or those asked for,
         also `history`: every version with both its times and its source. `evidence` is what was published by
         the snapshot's time beside the figures, whenever it was recorded.
 
@@ -91,6 +94,9 @@ def trace(
     }
     if found is None:
         result["figures"] = figures_of_log(sources, catalogue, body, measure)
+        queries = recorded_queries(ledger)
+        for row in result["figures"]:
+            row["queries"] = _queries(queries, row["indicator"], body, row["period"])
         result["evidence"] = _evidence(sources, body, measure)
         if not result["figures"] and not result["evidence"]:
             raise NotFoundError(
@@ -129,6 +135,7 @@ def _from_snapshot(
             decides.setdefault(code, []).append(judgement["part"])
     grades = {row["indicator"]: _quality(row) for row in found.table("quality").to_dicts()}
     manifest = found.manifest
+    queries = recorded_queries(sources.ledger, as_recorded=manifest["as_recorded"])
     until = max(now(), microseconds(manifest["as_published"]))
     said = said_of(sources, [row["indicator"] for row in bands], body.id, until=until)
     return {
@@ -163,7 +170,10 @@ def _from_snapshot(
                 said,
                 whole=measure is not None,
             )
-            | {"quality": grades.get(row["indicator"])}
+            | {
+                "quality": grades.get(row["indicator"]),
+                "queries": _queries(queries, row["indicator"], body, row["period"]),
+            }
             for row in bands
         ],
         "evidence": _evidence(sources, body, measure, microseconds(manifest["as_published"])),
@@ -226,6 +236,13 @@ def _plain(row: dict[str, Any]) -> dict[str, Any]:
         name: iso(microseconds(value.isoformat())) if isinstance(value, datetime) else value
         for name, value in row.items()
     }
+
+
+def _queries(
+    queries: tuple[Query, ...], indicator: str, body: Organisation, period: str | None
+) -> list[dict[str, Any]]:
+    """The queries on a figure, as plain values."""
+    return [query_row(query) for query in about(queries, indicator, body.id, period)]
 
 
 def _quality(row: dict[str, Any]) -> dict[str, Any] | None:

@@ -197,6 +197,7 @@ def _figures(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
     for figure in trace["figures"]:
         if figure["value"] is None and figure["event"] is None and not figure["history"]:
             yield 1, f"{figure['indicator']} {figure['title']}: no figure"
+            yield from _queries(figure)
             continue
         value = "missing" if figure["value"] is None else f"{number_of(figure['value'])} {figure['unit']}"
         band = f", {figure['band_label']}" if figure.get("band_label") else ""
@@ -216,6 +217,7 @@ def _figures(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
             yield 2, f"quality of the indicator: {quality['grade']}"
             if quality["grade"] != "green":
                 yield from ((3, reason) for reason in quality["reasons"])
+        yield from _queries(figure)
         if figure["decides"]:
             yield 2, f"counts for {', '.join(figure['decides'])}"
         if figure["source"]:
@@ -230,6 +232,15 @@ def _figures(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
                 f"versions: {revisions['before']} before this one, {revisions['after']} after it; "
                 f"--indicator {figure['indicator']} shows them",
             )
+
+
+def _queries(figure: dict[str, Any]) -> Iterator[Line]:
+    for query in figure["queries"]:
+        yield 2, f"query {query['query']}, {query['state']}: {query['question']} ({query['found']})"
+        if query["answer"] is not None:
+            yield 3, f"answered by {query['answered_by']}: {query['answer']}"
+        if query["accepted_by"] is not None:
+            yield 3, f"accepted by {query['accepted_by']}: {query['reason']}"
 
 
 def _version(depth: int, version: dict[str, Any]) -> Iterator[Line]:

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 import polars as pl
 
+from pipelines.flagged import flagged
 from ratings.revisions import changes, measures
 from warehouse import schema
 from warehouse.event_log import Batch, Ledger
@@ -29,7 +30,11 @@ def files_read(batches: Iterable[Batch], collections: Collection[str], as_publis
 
 
 def figure_history(
-    ledger: Ledger, events: pl.DataFrame, scope: pl.DataFrame, read: Sequence[int]
+    ledger: Ledger,
+    events: pl.DataFrame,
+    scope: pl.DataFrame,
+    read: Sequence[int],
+    as_recorded: int | None = None,
 ) -> pl.DataFrame:
     """Per indicator: figures revised and taken back, rows refused, versions of the definition.
 
@@ -38,10 +43,12 @@ def figure_history(
         events: observations and withdrawals of the population, published by then.
         scope: `indicator` and its `collection`, text as Categorical.
         read: the batches whose files were read.
+        as_recorded: queries as the log held them up to this position; None for everything recorded.
 
     Returns:
         One row per indicator of `scope`: `indicator`; `revised`, figures whose value was once another;
-        `withdrawn`, figures taken back by their source; `quarantined`, rows refused; null for none.
+        `withdrawn`, figures taken back by their source; `quarantined`, rows refused; `flagged` and
+        `answered`, figures that a warning stands about or whose answer was accepted; null for none.
         `definitions`, versions of the definition among all that was said, and `revision_size`, the relative
         mean absolute revision in percent; null where nothing is known or revised.
     """
@@ -70,4 +77,6 @@ def figure_history(
     definitions = observed.group_by(pl.col("indicator").cast(pl.String)).agg(
         definitions=pl.col("definition").n_unique()
     )
-    return counts.join(definitions, on="indicator", how="left").join(sizes, on="indicator", how="left")
+    for more in (definitions, sizes, flagged(ledger, events, read, as_recorded)):
+        counts = counts.join(more, on="indicator", how="left")
+    return counts

@@ -186,7 +186,7 @@ def read_inputs(
             )
             if decision.organisation in set(organisations["id"])
         ),
-        counts=figure_history(ledger, events, scope, read),
+        counts=figure_history(ledger, events, scope, read, recorded),
         files={b.id: b.file_sha256 for b in batches if b.file_sha256},
     )
 

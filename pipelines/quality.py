@@ -59,7 +59,7 @@ def grades(
         figures.select("indicator", "organisation", "period", "value"), catalogue, as_published, pairs
     )
     rules = load_quality_rules()
-    history = figure_history(ledger, theirs, scope, read)
+    history = figure_history(ledger, theirs, scope, read, as_recorded)
     return graded(evidence(figures, history, fresh, catalogue, councils.height, rules), rules)
 
 

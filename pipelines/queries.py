@@ -6,7 +6,7 @@ Not here: the life of a query (ratings/queries.py), what accepted answers silenc
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from pipelines.check_results import Checked, checked
@@ -17,8 +17,7 @@ from ratings.catalogue import load_catalogue
 from ratings.errors import InputError, LedgerError, NotFoundError
 from ratings.queries import ACCEPTED, ANSWERED, RAISED, REOPENED, STATES, SUBJECT, Query, prove_act
 from warehouse.event_log import Batch, ConflictError, Head, Ledger, event_frame
-from warehouse.query_log import recorded_queries
-from warehouse.snapshot_manifest import iso
+from warehouse.query_log import query_row, recorded_queries
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,20 +180,10 @@ def list_queries(
         "organisation": catalogue.resolve(organisation).id if organisation else None,
     }
     return [
-        shown(query)
+        query_row(query)
         for query in recorded_queries(settings.ledger(), as_recorded=as_recorded)
         if all(value is None or getattr(query, name) == value for name, value in wanted.items())
     ]
-
-
-def shown(query: Query) -> dict[str, Any]:
-    """A query as plain values: `number` as `query`, times as text."""
-    row = asdict(query)
-    times = {
-        name: None if row[name] is None else iso(row[name])
-        for name in ("raised_at", "answered_at", "accepted_at")
-    }
-    return {"query": row.pop("number")} | row | times
 
 
 def _act(settings: Settings, number: int, act: str, says: dict[str, Any], reason: str) -> Entered:

@@ -32,7 +32,7 @@ from warehouse.snapshots import SnapshotRef, remove, snapshot, snapshot_ids, ver
 
 Progress = Callable[[str], None]
 
-_INPUT_KINDS = ("vintage", "void")
+_INPUT_KINDS = ("vintage", "void", "query")
 _DAY = 86_400_000_000
 
 

@@ -32,7 +32,7 @@ FILE = "quality.toml"
 # lateness       figures out of date
 # revisions      the size of revisions
 # small_numbers  figures that few cases move
-# checks         rows refused
+# checks         rows refused, figures that a warning stands about
 # definition     changes of definition
 DIMENSIONS = (
     "completeness", "suppression", "lateness", "revisions", "small_numbers", "checks", "definition",
@@ -117,8 +117,9 @@ def read_quality_rules(raw: bytes) -> QualityRules:
 
 
 COUNTS = (
-    "figures", "missing", "suppressed", "provisional", "revised", "withdrawn", "quarantined", "definitions",
-    "organisations", "reporting", "suppressing", "followed", "out_of_date", "cases_known", "small_numbers",
+    "figures", "missing", "suppressed", "provisional", "revised", "withdrawn", "quarantined", "flagged",
+    "answered", "definitions", "organisations", "reporting", "suppressing", "followed", "out_of_date",
+    "cases_known", "small_numbers",
 )  # fmt: skip
 
 
@@ -135,9 +136,9 @@ def evidence(
     Args:
         figures: those known, of the organisations that count: `indicator`, `organisation`, `period`, `value`,
             `numerator`, `obs_status`; one row per indicator, organisation and period.
-        counts: what happened before, by `indicator`: `revised`, `withdrawn`, `quarantined`, `definitions`
-            (numbers of figures, figures, rows and versions) and `revision_size` (percent, null where no value
-            was revised).
+        counts: what happened before, by `indicator`: `revised`, `withdrawn`, `quarantined`, `flagged`,
+            `answered`, `definitions` (numbers of figures, figures, rows, figures, figures and versions) and
+            `revision_size` (percent, null where no value was revised).
         fresh: from `ratings.freshness`: `indicator`, `organisation`, `state`.
         catalogue: says which indicators are counts.
         organisations: how many organisations ought to have figures.
@@ -260,7 +261,12 @@ def _measured(row: Mapping[str, Any], rules: QualityRules) -> Iterator[tuple[str
     else:
         yield "small_numbers", None, "small numbers: not assessed, since numbers of cases are not published"
     rows = figures + row["quarantined"]
-    yield _share("checks", row["quarantined"], rows, "rows were refused by a check")
+    words = "rows were refused by a check"
+    if row["flagged"] or row["answered"]:
+        words = "rows were refused, or are figures that a warning stands about"
+    if row["answered"]:
+        words += f" ({row['answered']:,} more were explained, and the answer was accepted)"
+    yield _share("checks", row["quarantined"] + row["flagged"], rows, words)
     breaks = max(0, row["definitions"] - 1)
     yield "definition", float(breaks), f"definition: it changed {breaks} time{'' if breaks == 1 else 's'}"
 

@@ -7,8 +7,12 @@ Not here: what a query is and what its events come to (ratings/queries.py), ente
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from typing import Any
+
 from ratings.queries import Query, fold
 from warehouse.event_log import Ledger
+from warehouse.snapshot_manifest import iso
 
 
 def recorded_queries(ledger: Ledger, *, as_recorded: int | None = None) -> tuple[Query, ...]:
@@ -29,3 +33,13 @@ def recorded_queries(ledger: Ledger, *, as_recorded: int | None = None) -> tuple
         for event in ledger.events("query", as_recorded=as_recorded)
         if event["batch"] in batches
     )
+
+
+def query_row(query: Query) -> dict[str, Any]:
+    """A query as plain values, ready for JSON: `number` as `query`, times as text."""
+    row = asdict(query)
+    times = {
+        name: None if row[name] is None else iso(row[name])
+        for name in ("raised_at", "answered_at", "accepted_at")
+    }
+    return {"query": row.pop("number")} | row | times

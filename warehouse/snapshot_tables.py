@@ -23,6 +23,7 @@ SCHEMA_CHANGES: Mapping[int, tuple[str, ...]] = MappingProxyType(
         4: (
             "lineage.column is there: the column of the file that holds what the event says",
             "influence and counterfactuals are there; stars say what they are without red indicators",
+            "quality counts the figures that a warning stands about, and those explained",
         ),
     }
 )
@@ -245,6 +246,20 @@ _QUALITY = SnapshotTable(
         Column("revised", "int64", "figures whose value was once another", "figures", required=True),
         Column("withdrawn", "int64", "figures taken back by their source", "figures", required=True),
         Column("quarantined", "int64", "rows refused, in all files read", "rows", required=True),
+        Column(
+            "flagged",
+            "int64",
+            "figures that a warning stands about, unexplained",
+            "figures",
+            required=True,
+        ),
+        Column(
+            "answered",
+            "int64",
+            "figures whose warning was explained in a query, and the answer accepted",
+            "figures",
+            required=True,
+        ),
         Column("revision_size", "double", "mean absolute revision relative to the later values", "percent"),
         Column("definitions", "int64", "versions of its definition", "versions", required=True),
         Column("organisations", "int64", "organisations rated", "organisations", required=True),

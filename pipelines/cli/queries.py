@@ -140,9 +140,9 @@ def list_(
 
 
 def _tell(entered: Entered, *, as_json: bool) -> None:
-    from pipelines.queries import shown
+    from warehouse.query_log import query_row
 
-    row = shown(entered.query)
+    row = query_row(entered.query)
     if as_json:
         print_json(row | {"new": entered.new})
         return

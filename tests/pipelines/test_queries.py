@@ -6,13 +6,18 @@ import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from audit.questions import questions
+from audit.trace import lines, trace
 from pipelines.cli import app
 from pipelines.ingest import ingest
 from pipelines.ingest_report import IngestReport
+from pipelines.quality import quality_list
 from pipelines.queries import Which, accept, answer, list_queries, raise_query, reopen
+from pipelines.rate import build
 from pipelines.releases import parse_time
 from pipelines.settings import Settings, settings
 from ratings.errors import InputError, NotFoundError
@@ -147,6 +152,46 @@ def test_what_cannot_be_asked_is_refused_with_the_next_step(here: Settings) -> N
     query = raise_query(here, batch, CHECK, Which(number=1), "why?").query
     with pytest.raises(InputError, match="is open, so it cannot be accepted"):
         accept(here, query.number, "fine")
+
+
+def test_a_query_shows_in_the_grade_in_the_trace_and_among_the_questions(here: Settings) -> None:
+    batch = released(here, 0, "001,50,20,10", "002,50,1,2").batch or 0
+    query = raise_query(here, batch, CHECK, Which(), "20 of 10?").query
+    for finding in ("value_is_its_ratio", CHECK):
+        asked = raise_query(here, batch, finding, Which(), "20 of 10?").query
+        answer(here, asked.number, "counted twice", "council 1")
+    waits = build(here, "stars-illustrative", as_published=MONTHS[1], simulated=True)
+
+    def graded() -> tuple[int, int, str]:
+        (row,) = (row for row in quality_list(here, simulated=True) if row["indicator"] == RATE)
+        return row["flagged"], row["answered"], " ".join(row["reasons"])
+
+    def asked_now() -> list[str]:
+        found = questions(here.ledger(), here.snapshots, "Alderbourne", waits.id)["questions"]
+        return [one["asks"] for one in found if one["kind"] == "unanswered"]
+
+    def told(snapshot: str) -> list[str]:
+        found = trace(here.ledger(), here.landing, here.snapshots, "Alderbourne", RATE, snapshot)
+        return [sentence for _, sentence in lines(found) if sentence.startswith(f"query {query.number}")]
+
+    assert graded()[:2] == (1, 0)
+    assert "1 of 2 rows were refused, or are figures that a warning stands about" in graded()[2]
+    assert len(asked_now()) == 2
+    assert f"query {query.number}, {CHECK}" in " ".join(asked_now())
+
+    for one in list_queries(here):
+        accept(here, one["query"], "checked")
+    assert graded()[:2] == (0, 1)
+    assert asked_now() == []
+    settled = build(here, "stars-illustrative", as_published=MONTHS[1], simulated=True)
+    assert settled.id != waits.id
+    row = settled.table("quality").filter(pl.col("indicator") == RATE).row(0, named=True)
+    assert (row["flagged"], row["answered"]) == (0, 1)
+    assert ["answered" in line for line in told(waits.id)] == [True], "as the log held it then"
+    assert ["accepted" in line for line in told(settled.id)] == [True]
+
+    released(here, 2, "001,50,21,10", "002,50,1,2")
+    assert graded()[:2] == (1, 0), "another value, another finding"
 
 
 def test_the_commands_say_it_to_people_and_to_machines(tmp_path: Path) -> None:

@@ -318,6 +318,8 @@ def test_quality_counts_what_happened_to_the_figures(here: Settings) -> None:
         "revised": 2,
         "withdrawn": 1,
         "quarantined": 2,
+        "flagged": 0,
+        "answered": 0,
         "definitions": 1,
         "organisations": 153,
         "reporting": 2,

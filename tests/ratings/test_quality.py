@@ -34,6 +34,8 @@ SOUND: dict[str, Any] = {
     "revised": 0,
     "withdrawn": 0,
     "quarantined": 0,
+    "flagged": 0,
+    "answered": 0,
     "definitions": 1,
     "organisations": 100,
     "reporting": 100,
@@ -70,6 +72,8 @@ def test_a_sound_indicator_is_green_and_says_so() -> None:
         ),
         ({"small_numbers": 11}, "amber", "newest figures rest on fewer than 20 cases: 11.0 percent"),
         ({"quarantined": 20}, "amber", "checks: 20 of 1,020 rows were refused"),
+        ({"flagged": 60}, "red", "checks: 60 of 1,000 rows were refused, or are figures that a warning"),
+        ({"flagged": 20, "answered": 3}, "amber", "(3 more were explained, and the answer was accepted)"),
         ({"definitions": 2}, "amber", "definition: it changed 1 time, and more than 0 is amber"),
         ({"definitions": 4}, "red", "definition: it changed 3 times"),
     ],
@@ -113,6 +117,8 @@ def test_without_a_figure_the_grade_is_red() -> None:
             "out_of_date": st.integers(0, 100),
             "small_numbers": st.integers(0, 100),
             "quarantined": st.integers(0, 200),
+            "flagged": st.integers(0, 200),
+            "answered": st.integers(0, 200),
             "definitions": st.integers(1, 5),
         }
     ),
@@ -141,6 +147,7 @@ def test_evidence_looks_at_the_newest_period_of_each_organisation() -> None:
     figures = pl.DataFrame(rows, schema=schema, orient="row").with_columns(code)
     counts = pl.DataFrame(
         {"indicator": ["LAIT:FirstYJS"], "revised": [None], "withdrawn": [None], "quarantined": [3],
+         "flagged": [None], "answered": [None],
          "definitions": [1], "revision_size": [None]},
         schema_overrides={"revision_size": pl.Float64},
     )  # fmt: skip
@@ -151,8 +158,9 @@ def test_evidence_looks_at_the_newest_period_of_each_organisation() -> None:
     assert found.select(COUNTS).to_dicts() == [
         {
             "figures": 4, "missing": 2, "suppressed": 1, "provisional": 1, "revised": 0, "withdrawn": 0,
-            "quarantined": 3, "definitions": 1, "organisations": 5, "reporting": 2, "suppressing": 1,
-            "followed": 2, "out_of_date": 1, "cases_known": 2, "small_numbers": 1,
+            "quarantined": 3, "flagged": 0, "answered": 0, "definitions": 1,
+            "organisations": 5, "reporting": 2, "suppressing": 1, "followed": 2, "out_of_date": 1,
+            "cases_known": 2, "small_numbers": 1,
         }
     ]  # fmt: skip
     (row,) = graded(found, RULES).rows(named=True)
