@@ -47,8 +47,9 @@ def figure_history(
 
     Returns:
         One row per indicator of `scope`: `indicator`; `revised`, figures whose value was once another;
-        `withdrawn`, figures taken back by their source; `quarantined`, rows refused; `flagged` and
-        `answered`, figures that a warning stands about or whose answer was accepted; null for none.
+        `withdrawn`, figures taken back by their source; `quarantined`, rows refused and not released;
+        `flagged` and `answered`, figures that a warning stands about or whose answer was accepted; null for
+        none.
         `definitions`, versions of the definition among all that was said, and `revision_size`, the relative
         mean absolute revision in percent; null where nothing is known or revised.
     """
@@ -57,7 +58,7 @@ def figure_history(
     said = observed.group_by(KEY).agg(pl.col("value").n_unique())
     gone = events.filter(pl.col("type") == "withdrawal").select(KEY).unique()
     last = events.join(gone, on=KEY, how="semi").sort("published_at", "position").unique(KEY, keep="last")
-    refused = ledger.database.frame(schema.quarantine, ["batch", "indicator"])
+    refused = _refused(ledger, as_recorded)
     counts = scope.select(pl.col("indicator").cast(pl.String))
     for name, rows in (
         ("revised", said.filter(pl.col("value") > 1)),
@@ -80,3 +81,16 @@ def figure_history(
     for more in (definitions, sizes, flagged(ledger, events, read, as_recorded)):
         counts = counts.join(more, on="indicator", how="left")
     return counts
+
+
+def _refused(ledger: Ledger, as_recorded: int | None) -> pl.DataFrame:
+    """The `batch` and `indicator` of every refused row that nobody released."""
+    released = [
+        (b.scope["released_from"], row)
+        for b in ledger.batches(kind="vintage", as_recorded=as_recorded)
+        if b.voided_by is None and "released_from" in b.scope
+        for row in b.scope["rows"]
+    ]
+    let_in = pl.DataFrame(released, schema={"batch": pl.Int64, "source_row": pl.Int64}, orient="row")
+    rows = ledger.database.frame(schema.quarantine, ["batch", "source_row", "indicator"])
+    return rows.join(let_in, on=["batch", "source_row"], how="anti")

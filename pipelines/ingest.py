@@ -52,7 +52,7 @@ from warehouse.readers import ROW, read_rows
 from warehouse.snapshot_manifest import iso
 from warehouse.vintages import EVENT_COLUMNS, VintageEvents, vintage_events
 
-_CONTENT = [
+CONTENT = [
     *KEY, "definition", "organisation_code", "period_label", "value", "numerator", "denominator",
     "obs_status", "conf_status", "source_row",
 ]  # fmt: skip
@@ -321,7 +321,7 @@ def _ingest_one(
                 rows, validation, ["source_row", "organisation", "organisation_code", "indicator"], totals
             ),
         )
-    checked = _checked(rows, validation, _CONTENT, totals_equal_parts(validation.rows, kind.totals, accepted))
+    checked = _checked(rows, validation, CONTENT, totals_equal_parts(validation.rows, kind.totals, accepted))
     del rows, validation  # hundreds of megabytes of text that nothing needs any more
     return _append_figures(ledger, log, base, kind, checked, scope, accepted, keep)
 
@@ -412,7 +412,7 @@ def _refuse(
         counts = {"read": read, "refused": read}
         identity = f"refused {_identity(base)} {suite_sha256()}"
         new = replace(base, kind="rejected", identity=identity, rows_read=read, counts=counts, scope=OVERLAY)
-        batch = ledger.append(new, event_frame(_check_events(base, checks, counts))).id
+        batch = ledger.append(new, event_frame(check_events(base, checks, counts))).id
     failed = next(c for c in checks if c.severity == "critical" and not c.success)
     return IngestReport(
         file=name,
@@ -426,9 +426,7 @@ def _refuse(
     )
 
 
-def _check_events(
-    base: NewBatch, checks: Sequence[CheckResult], rows: dict[str, int]
-) -> list[dict[str, Any]]:
+def check_events(base: NewBatch, checks: Sequence[CheckResult], rows: dict[str, int]) -> list[dict[str, Any]]:
     """Check results as events, each with where the rows of the file went."""
     return [
         {
@@ -523,7 +521,7 @@ def _append_figures(
             if keep:
                 keep(made.events)
             return report
-        found_events = event_frame(_check_events(base, results, report.went()))
+        found_events = event_frame(check_events(base, results, report.went()))
         events = pl.concat([made.events.select(EVENT_COLUMNS), found_events])
         new = replace(base, scope=scope, rows_read=checked.read, counts=report.counts())
         try:
@@ -603,7 +601,7 @@ def _append_facts(
     results = [*checked.results, conservation(report)]
     if log is None:
         return report
-    events += _check_events(base, results, report.went())
+    events += check_events(base, results, report.went())
     scope = FULL if kind.coverage == "full" else OVERLAY
     new = replace(base, scope=scope, rows_read=checked.read, counts=report.counts())
     head = log.head()

@@ -114,9 +114,13 @@ def conservation(settings: Settings, at: KnownAt) -> Conservation:
     rows: Counter[str] = Counter()
     read = [batch for batch in _inputs(settings.ledger(), at) if batch.kind == "vintage"]
     for batch in read:
+        if "released_from" in batch.scope:  # rows of a file read before: out of quarantine, in as figures
+            rows.update({"observations": batch.rows_read, "quarantined": -batch.rows_read})
+            continue
         rows["read"] += batch.rows_read
         rows.update({name: batch.counts.get(name, 0) for name in WENT})
-    return Conservation(len(read), dict(rows), tuple(unaccounted(read)))
+    files = [batch for batch in read if "released_from" not in batch.scope]
+    return Conservation(len(files), dict(rows), tuple(unaccounted(read)))
 
 
 def unaccounted(batches: Iterable[Batch]) -> list[str]:
@@ -167,7 +171,8 @@ def _newest(ledger: Ledger, at: KnownAt) -> dict[str, Batch]:
     """The newest release of each collection; of one release the last that was tried."""
     found: dict[str, Batch] = {}
     for batch in sorted(_inputs(ledger, at), key=lambda b: (b.published_at or 0, b.id)):
-        found[batch.collection or ""] = batch
+        if "released_from" not in batch.scope:
+            found[batch.collection or ""] = batch
     return found
 
 

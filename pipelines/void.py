@@ -31,7 +31,7 @@ def void(settings: Settings, batch: int, reason: str) -> Batch:
 
     Raises:
         NotFoundError: there is no such batch.
-        LedgerError: it is not a vintage, or was taken back before.
+        LedgerError: it is not a vintage, was taken back before, or rows of it were released.
     """
     if not reason.strip():
         raise LedgerError("a void needs a reason", hint="say what was wrong: --reason TEXT")
@@ -42,6 +42,16 @@ def void(settings: Settings, batch: int, reason: str) -> Batch:
     if taken.voided_by is not None:
         raise LedgerError(f"batch {batch} was voided by batch {taken.voided_by}")
     for _ in range(RETRIES):
+        released = [
+            str(b.id)
+            for b in ledger.batches(taken.collection, "vintage")
+            if b.voided_by is None and b.scope.get("released_from") == batch
+        ]
+        if released:
+            raise LedgerError(
+                f"rows of batch {batch} were released in batch {', '.join(released)}",
+                hint=f"void that first: starledger void {released[-1]} --reason TEXT",
+            )
         head = ledger.head()
         note = blank_event("batch_voided", {"batch": batch}, collection=taken.collection, reason=reason)
         vintages = [b for b in ledger.batches(taken.collection, "vintage") if b.voided_by is None]

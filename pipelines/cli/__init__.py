@@ -26,6 +26,7 @@ from pipelines.cli import (
     ledger,
     methods,
     quality,
+    quarantine,
     queries,
     questions,
     ratings,
@@ -51,7 +52,7 @@ for module in (
 ):  # fmt: skip
     module.register(app)
 for name, group in (
-    ("quarantine", ingest.quarantine),
+    ("quarantine", quarantine.app),
     ("queries", queries.app),
     ("snapshots", snapshots.app),
     ("methods", methods.app),

@@ -1,4 +1,4 @@
-"""Commands that put figures in: ingest, void, and the quarantine of refused rows.
+"""Commands that put figures in, and take them back: ingest, void.
 
 Here: their arguments and what they print.
 Not here: the work (pipelines/ingest.py).
@@ -29,7 +29,6 @@ from ratings.errors import InputError
 if TYPE_CHECKING:
     from pipelines.ingest_report import IngestReport
 
-quarantine = typer.Typer(help="Rows that were refused, with all reasons.", no_args_is_help=True)
 _SHOWN = [
     "file", "status", "batch", "read", "observations", "unchanged", "quarantined", "out_of_scope",
     "withdrawn", "warnings",
@@ -176,54 +175,3 @@ def void(
         print_json({"voided": batch, "batch": done.id, "position": done.last_position})
     else:
         print(f"batch {batch} is voided by batch {done.id} (position {done.first_position})")
-
-
-@quarantine.command("list")
-def quarantine_list(
-    warehouse: Warehouse = None, database_url: DatabaseUrl = None, actor: Actor = None, as_json: Json = False
-) -> None:
-    """The batches with refused rows."""
-    ledger = open_settings(warehouse, database_url, actor).ledger()
-    rows = [
-        {
-            "batch": b.id,
-            "collection": b.collection,
-            "file": b.file_name,
-            "read": b.rows_read,
-            "quarantined": b.counts["quarantined"],
-        }
-        for b in ledger.batches()
-        if b.counts.get("quarantined")
-    ]
-    print_json(rows) if as_json else print_table(
-        "Quarantine", rows, ["batch", "collection", "file", "read", "quarantined"]
-    )
-
-
-@quarantine.command("show")
-def quarantine_show(
-    batch: Annotated[int, typer.Argument(help="The batch.")],
-    limit: Annotated[int, typer.Option(help="How many rows to print as a table.")] = 20,
-    warehouse: Warehouse = None,
-    database_url: DatabaseUrl = None,
-    actor: Actor = None,
-    as_json: Json = False,
-) -> None:
-    """Every refused row of a batch: where it stands, what it says, and all that is wrong with it."""
-    ledger = open_settings(warehouse, database_url, actor).ledger()
-    known = ledger.batch(batch)
-    rows = ledger.quarantine(batch)
-    if as_json:
-        print_json(rows)
-        return
-    shown = [
-        {
-            "row": row["source_row"],
-            "wrong": "; ".join(reason["message"] for reason in row["reasons"]),
-            "as_printed": ", ".join(f"{k}={v}" for k, v in row["raw"].items()),
-        }
-        for row in rows[:limit]
-    ]
-    print_table(f"{known.file_name}: {len(rows):,} rows refused", shown, ["row", "wrong", "as_printed"])
-    if len(rows) > limit:
-        print(f"{len(rows) - limit:,} more; see them with --limit {len(rows)} or --json")
