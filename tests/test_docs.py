@@ -21,6 +21,7 @@ import typer
 from typer.testing import CliRunner
 
 from pipelines.cli import app
+from pipelines.settings import settings
 from ratings.errors import StarledgerError
 from warehouse import snapshot_page
 
@@ -72,6 +73,7 @@ def commands(page: Path) -> Iterator[tuple[str, list[str]]]:
             else block.text.splitlines()
         )
         for line in lines:
+            line = line.replace("--as-recorded …", "--as-recorded 1")
             if words := shlex.split(line, comments=True):
                 yield f"{page.name}:{block.line}: {line}", words
 
@@ -142,12 +144,15 @@ def workplace(demonstration: Demonstration, tmp_path: Path, monkeypatch: pytest.
 
 
 def whole(text: str) -> str:
-    """A command with the ids of snapshots written out."""
+    """A command with the ids of snapshots written out, and the position before the last batch."""
 
     def lengthened(match: re.Match[str]) -> str:
         [found] = Path("var/demo/snapshots").glob(match[0].replace("…", "*"))
         return found.name
 
+    if "--as-recorded …" in text:
+        last = settings(Path(ENVIRONMENT["STARLEDGER_WAREHOUSE"])).ledger().batches()[-1]
+        text = text.replace("--as-recorded …", f"--as-recorded {last.first_position - 1}")
     return SNAPSHOT_ID.sub(lengthened, text)
 
 
