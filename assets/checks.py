@@ -96,6 +96,8 @@ def _quality(asset: dg.AssetKey, received: Received) -> dg.AssetCheckResult:
             f"{received.checks} made, {len(received.failed_checks)} found something in the file;"
             f" recorded from position {received.first_check} of the log"
         )
+    if received.docs is not None:
+        metadata["data_docs"] = dg.MetadataValue.url(received.docs.absolute().as_uri())
     if refused:
         metadata["refused"] = ", ".join(f"{check} {n}" for check, n in sorted(received.refused_rows.items()))
     return dg.AssetCheckResult(

@@ -10,9 +10,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from audit.snapshot_verifier import verify_snapshot
+from pipelines.data_docs import built_docs
 from pipelines.indicators import KnownAt, rating_collection
 from pipelines.settings import Settings
 from pipelines.snapshot_checks import own_keys
@@ -40,6 +42,7 @@ class Received:
         failed_checks: checks of the whole file that found something, with how many rows.
         checks: how many checks were made.
         first_check: position in the log of the first of these check results.
+        docs: the Data Docs of its file, where they were built.
     """
 
     collection: str
@@ -52,6 +55,7 @@ class Received:
     failed_checks: Mapping[str, int] = field(default_factory=dict)
     checks: int = 0
     first_check: int | None = None
+    docs: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,9 +98,10 @@ def received_by_indicator(settings: Settings, at: KnownAt) -> dict[str, Received
     for collection in sorted(set(collections.values())):
         release = newest.get(collection)
         refused = _refused(ledger, release)
+        docs = built_docs(settings, release.id) if release else None
         for code in (code for code, its in collections.items() if its == collection):
             found[code] = _received(
-                collection, release, checks.get(release.id if release else 0, []), refused.get(code, [])
+                collection, release, checks.get(release.id if release else 0, []), refused.get(code, []), docs
             )
     return found
 
@@ -189,6 +194,7 @@ def _received(
     release: Batch | None,
     checks: list[dict[str, Any]],
     refused: list[list[dict[str, str]]],
+    docs: Path | None,
 ) -> Received:
     if release is None:
         return Received(collection)
@@ -205,4 +211,5 @@ def _received(
         failed_checks={c["check"]: c["failed"] for c in failed},
         checks=len(checks),
         first_check=checks[0]["position"] if checks else None,
+        docs=docs,
     )

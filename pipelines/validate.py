@@ -10,9 +10,12 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipelines.data_docs import docs_of_files
 from pipelines.ingest import Progress, ingest
 from pipelines.ingest_report import IngestReport
+from pipelines.releases import find_releases
 from pipelines.settings import settings
+from ratings.collections import load_collection
 
 
 def validate(
@@ -21,6 +24,7 @@ def validate(
     *,
     published_at: int | None = None,
     releases: Path | None = None,
+    docs: Path | None = None,
     progress: Progress = lambda _: None,
 ) -> list[IngestReport]:
     """Check files by themselves. No ledger is read, and none is needed.
@@ -30,6 +34,7 @@ def validate(
         collection: what kind of file they are.
         published_at: as for `ingest`.
         releases: as for `ingest`.
+        docs: a directory to build the site of Great Expectations in, of the files that can be read.
         progress: called with a sentence at each step.
 
     Returns:
@@ -40,7 +45,7 @@ def validate(
     """
     with tempfile.TemporaryDirectory() as nowhere:
         directory = Path(nowhere)
-        return ingest(
+        reports = ingest(
             settings(directory, directory / "no-ledger.db"),
             paths,
             collection,
@@ -49,3 +54,12 @@ def validate(
             dry_run=True,
             progress=progress,
         )
+    if docs is not None:
+        progress("building the site")
+        dated = load_collection(collection).published is not None
+        found = find_releases(paths, published_at=published_at, releases=releases, dated=dated)
+        readable = [
+            (one.path, one.path.name) for one, report in zip(found, reports, strict=True) if report.read
+        ]
+        docs_of_files(readable, collection, docs)
+    return reports

@@ -33,6 +33,9 @@ from validations.rules import (
     with_rule_columns,
 )
 
+LOOKED_AT = pl.col("out_of_scope").is_null() & ~pl.col("repeat")
+"""The rows that rules are about."""
+
 
 @dataclass(frozen=True, slots=True)
 class Validation:
@@ -57,7 +60,7 @@ def validate_figures(read: pl.DataFrame, accepted: pl.DataFrame = NOTHING_ACCEPT
         read: from `ratings.reading.read_figures`.
         accepted: findings that an accepted answer silences (ratings.queries.accepted_findings).
     """
-    return _validate(with_rule_columns(read), FIGURE_RULES + _about_names(read), accepted)
+    return _validate(*prepared(read, "observation"), accepted)
 
 
 def validate_facts(read: pl.DataFrame, event: str) -> Validation:
@@ -67,8 +70,15 @@ def validate_facts(read: pl.DataFrame, event: str) -> Validation:
         read: from `ratings.reading.read_facts`.
         event: what a row becomes.
     """
+    return _validate(*prepared(read, event), NOTHING_ACCEPTED)
+
+
+def prepared(read: pl.DataFrame, event: str) -> tuple[pl.DataFrame, tuple[Rule, ...]]:
+    """The rows of a file with the columns that its rules need, and the rules."""
+    if event == "observation":
+        return with_rule_columns(read), FIGURE_RULES + _about_names(read)
     rules = EVIDENCE_RULES if event == "evidence" else FACT_RULES
-    return _validate(read, rules + _about_names(read), NOTHING_ACCEPTED)
+    return read, rules + _about_names(read)
 
 
 def _about_names(read: pl.DataFrame) -> tuple[Rule, ...]:
@@ -96,7 +106,7 @@ def _whole_batch() -> Any:
 def _validate(rows: pl.DataFrame, rules: Sequence[Rule], accepted: pl.DataFrame) -> Validation:
     # A row of the file may hold several figures, so its number is no key.
     rows = rows.with_row_index("line")
-    looked_at = rows.filter(pl.col("out_of_scope").is_null() & ~pl.col("repeat"))
+    looked_at = rows.filter(LOOKED_AT)
     masks = looked_at.select(rule.broken.alias(rule.name) for rule in rules)
     counts = dict(zip(masks.columns, masks.sum().row(0), strict=True)) if looked_at.height else {}
     counted = _expectation_counts(looked_at, rules) if looked_at.height else {}
@@ -185,6 +195,25 @@ def _reasons(rows: pl.DataFrame, rules: Sequence[Rule]) -> pl.DataFrame:
     return grouped.select("line", pl.Series("reasons", texts, dtype=pl.String)).sort("line")
 
 
+def rule_columns(rules: Sequence[Rule]) -> list[str]:
+    """The columns that the expectations of rules look at."""
+    return sorted({c for rule in rules for k, c in rule.arguments.items() if k.startswith("column")})
+
+
+def expectations(rules: Sequence[Rule]) -> list[Any]:
+    """Rules as Great Expectations has them, each with the name of its check."""
+    import great_expectations as gx
+
+    return [
+        getattr(gx.expectations, rule.expectation)(
+            **rule.arguments,
+            meta={"check": rule.name},
+            severity="warning" if rule.severity == WARNING else "critical",  # it knows no `error`
+        )
+        for rule in rules
+    ]
+
+
 def _expectation_counts(rows: pl.DataFrame, rules: Sequence[Rule]) -> dict[str, int]:
     """How many rows break each rule, by Great Expectations.
 
@@ -196,15 +225,8 @@ def _expectation_counts(rows: pl.DataFrame, rules: Sequence[Rule]) -> dict[str, 
         import great_expectations as gx
 
         whole = _whole_batch()
-        columns = sorted({c for rule in rules for k, c in rule.arguments.items() if k.startswith("column")})
-        suite = gx.ExpectationSuite(
-            name="rows",
-            expectations=[
-                getattr(gx.expectations, rule.expectation)(**rule.arguments, meta={"check": rule.name})
-                for rule in rules
-            ],
-        )
-        frame = rows.select(columns).to_pandas(use_pyarrow_extension_array=True)
+        suite = gx.ExpectationSuite(name="rows", expectations=expectations(rules))
+        frame = rows.select(rule_columns(rules)).to_pandas(use_pyarrow_extension_array=True)
         outcome = whole.get_batch({"dataframe": frame}).validate(
             suite, result_format={"result_format": "BASIC", "partial_unexpected_count": 0}
         )

@@ -33,6 +33,10 @@ def checks(
     check: Annotated[
         str | None, typer.Option(metavar="CHECK", help="Only this one, with its findings one by one.")
     ] = None,
+    docs: Annotated[
+        bool,
+        typer.Option("--docs", help="Build the Data Docs of its file in the warehouse; Dagster links there."),
+    ] = False,
     limit: Annotated[int, typer.Option(help="How many findings to print as a table.")] = 20,
     warehouse: Warehouse = None,
     database_url: DatabaseUrl = None,
@@ -42,7 +46,14 @@ def checks(
     """What the checks found in a file, as recorded: each of them, or one with all its findings."""
     from pipelines.check_results import checked
 
-    found = checked(open_settings(warehouse, database_url, actor).ledger(), batch)
+    settings = open_settings(warehouse, database_url, actor)
+    found = checked(settings.ledger(), batch)
+    if docs:
+        from pipelines.data_docs import docs_of_batch
+
+        page = docs_of_batch(settings, batch)
+        print_json({"docs": str(page)}) if as_json else print(f"Data Docs: {page}")
+        return
     if check is None:
         if as_json:
             print_json({"batch": asdict(found.batch), "checks": found.results, "findings": found.findings})

@@ -31,6 +31,10 @@ def validate(
         Path | None,
         typer.Option(metavar="FILE.csv", help="Publish times of several files: file,published_at."),
     ] = None,
+    docs: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Build the Data Docs of Great Expectations in this directory."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Check files by themselves, with no ledger at all: for whoever must send them.
@@ -41,10 +45,14 @@ def validate(
     from pipelines.validate import validate as run
 
     with progress() as tell:
-        reports = run(paths, collection, published_at=time_of(published_at), releases=releases, progress=tell)
+        reports = run(
+            paths, collection, published_at=time_of(published_at), releases=releases, docs=docs, progress=tell
+        )
     if as_json:
         print_json([asdict(report) for report in reports])
     else:
         print_reports(reports)
+        if docs:
+            print(f"Data Docs: {docs / 'validations'}")
     if error := failed(reports):
         raise error

@@ -6,11 +6,17 @@ import json
 from importlib.resources import as_file, files
 from pathlib import Path
 
+import dagster as dg
 import pytest
 from typer.testing import CliRunner
 
+from assets.checks import indicator_checks
 from pipelines.cli import app
+from pipelines.data_docs import docs_of_batch
+from pipelines.indicators import figures_by_indicator, known_at
 from pipelines.ingest import ingest
+from pipelines.received import received_by_indicator
+from pipelines.releases import parse_time
 from pipelines.settings import settings
 from pipelines.validate import validate
 from ratings.errors import InputError
@@ -59,3 +65,28 @@ def test_published_totals_that_cannot_all_be_true_are_told_at_ingest(tmp_path: P
     assert "55 % is stated" in said["message"]
     assert "143 councils are counted" in said["message"]
     assert report.quarantined == 0
+
+
+def test_the_site_of_great_expectations_is_built_on_request_and_dagster_links_to_it(tmp_path: Path) -> None:
+    file, other = tmp_path / "a.csv", tmp_path / "b.csv"
+    file.write_text(HEADER + GOOD + BAD)
+    other.write_text("not a file of that collection\n")
+    site = tmp_path / "site"
+    times = tmp_path / "releases.csv"
+    times.write_text("file,published_at\na.csv,2025-05-01\nb.csv,2025-05-02\n")
+    validate([file, other], "lait", releases=times, docs=site)
+    (page,) = (site / "validations").rglob("*.html")
+    assert "a.csv" in page.as_posix()
+    assert "organisation" in page.read_text("utf-8")
+    assert page.relative_to(site).as_posix() in (site / "index.html").read_text("utf-8")
+
+    here = settings(tmp_path / "warehouse")
+    (report,) = ingest(here, [file], "lait", published_at=parse_time("2025-05-01"))
+    at = known_at(here, "stars-illustrative")
+    before = received_by_indicator(here, at)["LAIT:FirstYJS"]
+    built = docs_of_batch(here, report.batch or 0)
+    after = received_by_indicator(here, at)["LAIT:FirstYJS"]
+    assert (before.docs, after.docs) == (None, built)
+    known = figures_by_indicator(here, at)["LAIT:FirstYJS"]
+    _, result = indicator_checks(dg.AssetKey("FirstYJS"), known, after)
+    assert result.metadata["data_docs"].value == built.absolute().as_uri()
