@@ -69,8 +69,10 @@ def _found(ledger: Ledger, read: Sequence[int], as_recorded: int | None) -> pl.D
     results = [
         event for event in ledger.events("check_result", as_recorded=as_recorded) if event["batch"] in among
     ]
+    # A release speaks of a few rows of a file read before, and so takes no file's place.
+    releases = {b.id for b in ledger.batches(kind="vintage") if "released_from" in b.scope}
     newest: dict[str, tuple[int, int]] = {}
-    for event in results:
+    for event in (one for one in results if one["batch"] not in releases):
         place = (event["published_at"], event["batch"])
         newest[event["collection"]] = max(newest.get(event["collection"], place), place)
     rows = [
@@ -79,7 +81,7 @@ def _found(ledger: Ledger, read: Sequence[int], as_recorded: int | None) -> pl.D
             event["payload"]["check"],
             *(one[name] for name in SUBJECT),
             one["says"],
-            newest[event["collection"]] == (event["published_at"], event["batch"]),
+            newest.get(event["collection"]) == (event["published_at"], event["batch"]),
         )
         for event in results
         for one in event["payload"].get("findings", ())
