@@ -10,7 +10,8 @@ from __future__ import annotations
 import dagster as dg
 
 from pipelines.indicators import IndicatorFigures
-from pipelines.received import WENT, Conservation, Received
+from pipelines.ingest_report import WENT
+from pipelines.received import Conservation, Received
 from ratings.periods import describe_period
 
 FRESHNESS, QUALITY = "freshness", "quality"

@@ -19,6 +19,7 @@ from audit.inclusion import make_inclusion
 from audit.receipts import Made, receipt
 from pipelines.changes import changes
 from pipelines.figure_history import files_read
+from pipelines.ingest_report import WENT
 from pipelines.inputs import Inputs, input_collections
 from pipelines.ledger_proofs import checkpoint_of
 from pipelines.settings import Settings
@@ -117,6 +118,8 @@ def _source(name: str, files: list[Batch]) -> dict[str, Any]:
                 "sha256": batch.file_sha256,
                 "published_at": iso(batch.published_at or 0),
                 "batch": batch.id,
+                "released_from": batch.scope.get("released_from"),
+                "rows": {"read": batch.rows_read} | {name: batch.counts.get(name, 0) for name in WENT},
             }
             for batch in files
         ],

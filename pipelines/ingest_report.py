@@ -14,9 +14,10 @@ from ratings.errors import InputError
 from validations.check_result import BATCH, CheckResult
 
 INGESTED, KNOWN, REFUSED, DRY_RUN = "ingested", "already known", "refused", "dry run"
-_WENT = ("read", "observations", "unchanged", "quarantined", "out_of_scope")
+WENT = ("observations", "unchanged", "quarantined", "out_of_scope")
+"""Where a row that was read can have gone: the conservation law."""
 _COUNTS = (
-    *_WENT, "withdrawn", "warnings", "silenced", "relabelled", "repairs", "withdrawn_reasons",
+    "read", *WENT, "withdrawn", "warnings", "silenced", "relabelled", "repairs", "withdrawn_reasons",
     "out_of_scope_reasons",
 )  # fmt: skip
 
@@ -76,7 +77,7 @@ class IngestReport:
 
     def went(self) -> dict[str, int]:
         """The conservation law in numbers, as every check result records it."""
-        return {name: getattr(self, name) for name in _WENT}
+        return {name: getattr(self, name) for name in ("read", *WENT)}
 
 
 def conservation(report: IngestReport) -> CheckResult:

@@ -16,15 +16,13 @@ from typing import Any
 from audit.snapshot_verifier import verify_snapshot
 from pipelines.data_docs import built_docs
 from pipelines.indicators import KnownAt, rating_collection
+from pipelines.ingest_report import WENT
 from pipelines.settings import Settings
 from pipelines.snapshot_checks import own_keys
 from ratings.catalogue import load_catalogue
 from ratings.errors import SnapshotError
 from warehouse.event_log import Batch, Ledger
 from warehouse.snapshots import SnapshotRef
-
-WENT = ("observations", "unchanged", "quarantined", "out_of_scope")
-"""Where a row that was read can have gone: the conservation law."""
 
 
 @dataclass(frozen=True, slots=True)

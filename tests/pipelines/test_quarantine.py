@@ -14,6 +14,7 @@ from pipelines.ingest import ingest
 from pipelines.ingest_report import IngestReport
 from pipelines.quality import quality_list
 from pipelines.quarantine import EXPORTED, export, quarantined, release
+from pipelines.rate import build
 from pipelines.received import unaccounted
 from pipelines.releases import parse_time
 from pipelines.settings import Settings, settings
@@ -85,6 +86,13 @@ def test_rows_add_up_in_every_check_result_before_and_after_a_release(here: Sett
         went = rows["observations"] + rows["unchanged"] + rows["quarantined"] + rows["out_of_scope"]
         assert rows["read"] == went == {batch: 13, done.batch.id: 2}[event["batch"]]
     assert unaccounted(here.ledger().batches(kind="vintage")) == []
+    built = build(here, "stars-illustrative", as_published=JUNE, simulated=True)
+    (source,) = built.manifest["sources"]
+    read, let_in = source["files"]
+    assert (read["rows"]["read"], read["rows"]["quarantined"], read["released_from"]) == (13, 3, None)
+    assert (let_in["rows"]["observations"], let_in["released_from"]) == (2, batch)
+    for file in (read, let_in):
+        assert file["rows"].pop("read") == sum(file["rows"].values())
     (said,) = (
         event["payload"]
         for event in results
