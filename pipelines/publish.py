@@ -2,7 +2,8 @@
 
 Here: releasing, holding, withdrawing and so on as events of their own, and `latest.json`, which says what is
     released now and follows from those events alone.
-Not here: building a snapshot (rate.py), its files (warehouse/snapshots.py).
+Not here: building a snapshot (rate.py), its files (warehouse/snapshots.py), which state holds when
+    (warehouse/release_history.py).
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from pipelines.definitions import blank_event, signed
-from pipelines.release_history import RELEASED, Step, current, history, states
 from pipelines.replay import require_same
 from pipelines.settings import Settings, publish_url
 from pipelines.snapshot_checks import require_sound
@@ -23,6 +23,7 @@ from ratings.errors import MethodError, NotFoundError, SnapshotError, Starledger
 from warehouse.event_log import Batch, ConflictError, Ledger, event_frame
 from warehouse.event_log import now as present
 from warehouse.object_store import latest_in, move_latest_in, open_store, put_snapshot
+from warehouse.release_history import RELEASED, Step, current, history, states
 from warehouse.snapshot_manifest import iso
 from warehouse.snapshots import SnapshotRef, latest, move_latest, snapshot
 

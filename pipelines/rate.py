@@ -17,7 +17,6 @@ from pipelines.attest import attest, sources
 from pipelines.definitions import adopt, blank_event, signed
 from pipelines.inputs import SIMULATED as SIMULATED
 from pipelines.inputs import Inputs, input_collections, read_inputs, recorded_decisions
-from pipelines.release_history import current, history
 from pipelines.settings import Settings, code_version
 from pipelines.tables import snapshot_tables
 from ratings.catalogue import load_catalogue
@@ -27,6 +26,7 @@ from ratings.methods import Method, load_method
 from ratings.quality import load_quality_rules
 from ratings.rating import Rating, rate
 from warehouse.event_log import Batch, Ledger, event_frame, now
+from warehouse.release_history import current, history
 from warehouse.snapshot_manifest import About, iso
 from warehouse.snapshots import SnapshotRef, remove, snapshot, snapshot_ids, verify, write_snapshot
 

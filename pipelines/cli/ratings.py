@@ -99,7 +99,7 @@ def release(
 ) -> None:
     """Let a snapshot enter a state of its life. Only a release moves latest.json."""
     from pipelines.publish import release as run
-    from pipelines.release_history import RELEASED
+    from warehouse.release_history import RELEASED
     from warehouse.snapshot_manifest import iso
 
     done = run(

@@ -225,7 +225,7 @@ def history(
     as_json: Json = False,
 ) -> None:
     """Every state that snapshots entered: who, why, from when, and what latest.json says from then on."""
-    from pipelines.release_history import life
+    from warehouse.release_history import life
 
     rows = life(open_settings(warehouse, database_url, actor).ledger(), snapshot_id)
     if as_json:

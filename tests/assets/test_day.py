@@ -27,11 +27,11 @@ from pipelines.drafts import round_name
 from pipelines.overdue import returns_due
 from pipelines.publish import release
 from pipelines.rate import build
-from pipelines.release_history import history
 from pipelines.settings import Settings
 from tests.made_ledgers import OUT, append, figure, simulated_warehouse, some_figures, warehouse
 from tests.pipelines.test_alerts import Hook, hook, webhook
 from warehouse.event_log import now
+from warehouse.release_history import history
 from warehouse.snapshot_manifest import iso
 from warehouse.snapshots import latest, snapshot
 

@@ -21,11 +21,11 @@ from pipelines import publish
 from pipelines.cli import app
 from pipelines.publish import STATES, release, settle
 from pipelines.rate import build
-from pipelines.release_history import Step, current, history, life, state_of, states
 from pipelines.settings import Settings
 from ratings.errors import MethodError, NotFoundError, SnapshotError
 from tests.made_ledgers import OUT, append, figure, overwrite, simulated_warehouse, some_figures, warehouse
 from warehouse.event_log import now
+from warehouse.release_history import Step, current, history, life, state_of, states
 from warehouse.snapshot_manifest import iso
 from warehouse.snapshots import SnapshotRef, latest
 
