@@ -7,7 +7,7 @@ Not here: the evidence itself (evidence.py), the rules (ratings), where each fig
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from audit.trace import choose
 from ratings.catalogue import Catalogue, Organisation, load_catalogue
 from ratings.errors import NotFoundError
 from ratings.methods import Method
-from ratings.queries import ACCEPTED
+from ratings.queries import ACCEPTED, Query
 from ratings.stars import SERVICE_WORDS
 from warehouse.event_log import Ledger
 from warehouse.named_in_log import with_named
@@ -77,9 +77,10 @@ def questions(
             hint="build one with `starledger rate`, or see `starledger snapshots list`",
         )
     stars = found.table("stars", organisation=body.id).to_dicts()
-    asked = sorted(
-        _questions(ledger, found, catalogue, body),
-        key=lambda q: (not q.decides, KINDS.index(q.kind), q.indicator or "", q.asks),
+    said = found.manifest["method"]
+    method = built_with(ledger, said["id"], said["sha256"])
+    asked = questions_of(
+        found, catalogue, body, method, evidence_of(ledger, body.id), recorded_queries(ledger)
     )
     return {
         "organisation": {"id": body.id, "name": body.name},
@@ -89,11 +90,38 @@ def questions(
     }
 
 
+def questions_of(
+    found: SnapshotRef,
+    catalogue: Catalogue,
+    body: Organisation,
+    method: Method,
+    evidence: Sequence[dict[str, Any]],
+    queries: Iterable[Query],
+) -> list[Question]:
+    """What else do we need to know of an organisation that a snapshot holds, the most important first.
+
+    Args:
+        found: the snapshot.
+        catalogue: the indicators.
+        body: the organisation.
+        method: the very one that the snapshot was built with.
+        evidence: what is known beside its figures, as `evidence_of` gives it.
+        queries: those put to suppliers; of an organisation's own, those not accepted are asked again.
+    """
+    return sorted(
+        _questions(found, catalogue, body, method, evidence, queries),
+        key=lambda q: (not q.decides, KINDS.index(q.kind), q.indicator or "", q.asks),
+    )
+
+
 def _questions(
-    ledger: Ledger, found: SnapshotRef, catalogue: Catalogue, body: Organisation
+    found: SnapshotRef,
+    catalogue: Catalogue,
+    body: Organisation,
+    method: Method,
+    evidence: Sequence[dict[str, Any]],
+    queries: Iterable[Query],
 ) -> Iterator[Question]:
-    said = found.manifest["method"]
-    method = built_with(ledger, said["id"], said["sha256"])
     judgements = found.table("judgements", organisation=body.id).to_dicts()
     deciding = _deciding(method, found, judgements)
     services = _services(method, catalogue)
@@ -102,8 +130,8 @@ def _questions(
     yield from _of_judgements(method, judgements, deciding, catalogue)
     yield from _of_near(why, catalogue, services)
     yield from _of_figures(found, catalogue, body, services, why)
-    yield from _of_queries(ledger, body, services, touched)
-    yield from _of_evidence(ledger, found, catalogue, body, method, judgements, services, touched)
+    yield from _of_queries(queries, body, services, touched)
+    yield from _of_evidence(evidence, found, catalogue, body, method, judgements, services, touched)
 
 
 def _services(method: Method, catalogue: Catalogue) -> dict[str, str]:
@@ -199,13 +227,13 @@ def _named(catalogue: Catalogue, code: str) -> str:
 
 
 def _of_queries(
-    ledger: Ledger, body: Organisation, services: dict[str, str], touched: set[str]
+    queries: Iterable[Query], body: Organisation, services: dict[str, str], touched: set[str]
 ) -> Iterator[Question]:
     """Queries on this organisation's figures that wait for an answer, or for someone to accept it.
 
     As they stand now: they are no input of a rating, and a snapshot binds only those of its own position.
     """
-    for query in recorded_queries(ledger):
+    for query in queries:
         if query.organisation == body.id and query.state != ACCEPTED:
             service = services.get(query.indicator or "")
             given = f"; answered, not accepted: {query.answer}" if query.answer is not None else ""
@@ -214,7 +242,7 @@ def _of_queries(
 
 
 def _of_evidence(
-    ledger: Ledger,
+    evidence: Sequence[dict[str, Any]],
     found: SnapshotRef,
     catalogue: Catalogue,
     body: Organisation,
@@ -228,7 +256,7 @@ def _of_evidence(
     best = len(method.bandings[0].labels) if method.bandings else 0
     by_code = {row["indicator"]: row["band"] for row in bands.to_dicts()}
     served = {row["service"]: row for row in judgements if row["aspect"] == "serving"}
-    for item in evidence_of(ledger, body.id):
+    for item in evidence:
         says, code = item["says"], item["indicator"]
         finding, quoted = (
             says.get("finding"),

@@ -20,9 +20,12 @@ from warehouse.landing import Landing, sha256_of
 from warehouse.readers import ROW, printed_names, read_rows
 from warehouse.snapshot_manifest import iso
 
+_KEPT_FILES = 4  # tables of landed files that are kept at once: the largest so far takes 30 MB
+_Stamp = tuple[int, int, int]
+
 
 class Sources:
-    """Looks up where events come from; keeps the batches and the files it has read.
+    """Looks up where events come from; keeps the batches and the files it read last.
 
     Args:
         ledger: the log.
@@ -34,7 +37,7 @@ class Sources:
         self.landing = landing
         self._batches: dict[int, Batch] = {b.id: b for b in ledger.batches()}
         self._files: dict[tuple[str, str], tuple[pl.DataFrame, dict[str, str]]] = {}
-        self._hashes: dict[str, str] = {}
+        self._hashes: dict[tuple[str, _Stamp], str] = {}
 
     def batch(self, number: int) -> Batch:
         """A batch of the log."""
@@ -95,11 +98,13 @@ class Sources:
             StarledgerError: the bytes are not here, are not those recorded, or do not hold this row.
         """
         key = (batch.file_sha256 or "", collection.id)
-        if key not in self._files:
-            landed = self._landed(key[0], batch.file_name)
+        landed = self._landed(key[0], batch.file_name)
+        if (kept := self._files.get(key)) is None:
             names = printed_names(landed, collection, batch.file_name)
-            self._files[key] = read_rows(landed, collection, batch.file_name), names
-        rows, names = self._files[key]
+            kept = self._files[key] = read_rows(landed, collection, batch.file_name), names
+            for oldest in list(self._files)[:-_KEPT_FILES]:
+                self._files.pop(oldest, None)
+        rows, names = kept
         found = rows.filter(pl.col(ROW) == row)
         if found.is_empty():
             raise StarledgerError("the file has no such row", file=batch.file_name, row=row)
@@ -113,13 +118,15 @@ class Sources:
         """
         path = self.landing.path(recorded)
         try:
-            if recorded not in self._hashes:
-                self._hashes[recorded] = sha256_of(path)
+            status = path.stat()
+            seen = (recorded, (status.st_ino, status.st_size, status.st_mtime_ns))
+            if seen not in self._hashes:
+                self._hashes[seen] = sha256_of(path)
         except OSError as error:
             raise LedgerError(
                 f"the landed bytes cannot be read: {error.strerror}", file=str(path), hint="check permissions"
             ) from error
-        if (actual := self._hashes[recorded]) != recorded:
+        if (actual := self._hashes[seen]) != recorded:
             raise LedgerError(
                 "the landed bytes are not those that were recorded: "
                 f"SHA-256 is {actual}, expected {recorded}",

@@ -61,6 +61,14 @@ class Settings:
         """
         return Ledger(Database(self.database_url))
 
+    def reading_ledger(self, query_seconds: float) -> Ledger:
+        """Open the ledger for reading only; a query that takes longer is given up.
+
+        Raises:
+            LedgerError: there is none yet, or it cannot be opened.
+        """
+        return Ledger(Database(self.database_url, read_only=True, query_seconds=query_seconds))
+
     def has_ledger(self) -> bool:
         """Whether a ledger was founded here."""
         return Database(self.database_url).exists()

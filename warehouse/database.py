@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -117,9 +118,14 @@ class Database:
     Args:
         url: SQLAlchemy URL, `sqlite:///path` or `postgresql://user@host/name`; or the path of an SQLite file,
             in which no sign has a meaning of its own.
+        read_only: refuse every write, whatever is asked; the engine holds this, not only we.
+        query_seconds: how long a query of a read-only door may take; None for no limit. SQLite counts from
+            the opening of its connection, of which each read has its own.
     """
 
-    def __init__(self, url: str | Path) -> None:
+    def __init__(
+        self, url: str | Path, *, read_only: bool = False, query_seconds: float | None = None
+    ) -> None:
         parsed = URL.create("sqlite", database=str(url)) if isinstance(url, Path) else _parsed(url)
         if parsed.drivername == "postgresql":
             parsed = parsed.set(drivername="postgresql+psycopg")
@@ -128,11 +134,13 @@ class Database:
                 f"a ledger lives in SQLite or PostgreSQL, not in {parsed.drivername}", hint=_URL_HINT
             )
         self.url: URL = parsed
-        self.engine: Engine = create_engine(parsed, poolclass=NullPool)
+        self.read_only = read_only
         self.dialect = parsed.get_backend_name()
+        how = _reading(parsed, query_seconds) if read_only else {}
+        self.engine: Engine = create_engine(parsed, poolclass=NullPool, **how)
         self._gate = _gate(parsed.database or "") if self.dialect == "sqlite" else None
         if self.dialect == "sqlite":
-            event.listen(self.engine, "connect", _prepare_sqlite)
+            event.listen(self.engine, "connect", _prepare_reading if read_only else _prepare_sqlite)
             event.listen(self.engine, "begin", _begin_sqlite)
 
     @property
@@ -236,7 +244,7 @@ class Database:
                 return
             import adbc_driver_sqlite.dbapi as adbc_sqlite
 
-            uri = f"{Path(self.url.database or '').resolve().as_uri()}?mode=rw"
+            uri = _file_uri(self.url, "ro" if self.read_only else "rw")
             with self._gate.exclusive(), adbc_sqlite.connect(uri, autocommit=True) as connection:
                 with connection.cursor() as cursor:
                     cursor.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
@@ -319,6 +327,33 @@ def _collected(
             fetched = beside.submit(next, batches, None)
             parts.append(pl.DataFrame(batch).select(list(schema)).cast(schema).cast(kept))  # type: ignore[arg-type]
     return pl.concat(parts)
+
+
+def _file_uri(url: URL, mode: str) -> str:
+    return f"{Path(url.database or '').resolve().as_uri()}?mode={mode}"
+
+
+def _reading(url: URL, seconds: float | None) -> dict[str, Any]:
+    """How an engine is opened so that it refuses to write, and gives up on a query that takes too long."""
+    if url.get_backend_name() == "postgresql":
+        limit = 0 if seconds is None else max(1, int(1000 * seconds))
+        options = f"-c default_transaction_read_only=on -c statement_timeout={limit}"
+        return {"connect_args": {"options": options, "connect_timeout": 10}}
+
+    def connect() -> sqlite3.Connection:
+        # As SQLAlchemy opens it: a connection may be closed by another thread than the one that opened it.
+        connection = sqlite3.connect(_file_uri(url, "ro"), uri=True, check_same_thread=False)
+        if seconds is not None:
+            ends = time.monotonic() + seconds
+            connection.set_progress_handler(lambda: int(time.monotonic() > ends), 100_000)
+        return connection
+
+    return {"creator": connect}
+
+
+def _prepare_reading(connection: sqlite3.Connection, _record: object) -> None:
+    connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {_PATIENCE_MS}")
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:

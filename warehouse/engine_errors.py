@@ -80,6 +80,11 @@ _TROUBLES = (
         "the server broke off the connection: {at}",
         _AGAIN,
     ),
+    (
+        "interrupted|statement timeout",
+        "a query of {at} took longer than a reader's query may",
+        "ask for less at once",
+    ),
     # PostgreSQL: what it refuses
     (
         "read-only transaction",
