@@ -30,6 +30,7 @@ from pipelines.cli import (
     queries,
     questions,
     ratings,
+    serve,
     snapshots,
     trace,
     validate,
@@ -48,7 +49,7 @@ app = typer.Typer(
 )
 for module in (
     demo, ingest, validate, checks, ratings, figures, trace, decisions, quality, influence, whatif, questions,
-    calendar,
+    calendar, serve,
 ):  # fmt: skip
     module.register(app)
 for name, group in (

@@ -1,0 +1,82 @@
+"""Event: one fact of the log beside a rating, and the cell it was read from.
+
+Here: what it says, both its times, its source, and its inclusion proof.
+Not here: a figure with all its versions (figure.py).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from audit.web.archive import Archive
+from audit.web.pages.about import About, Position, SnapshotId, Source, about, maybe, source
+from ratings.errors import NotFoundError
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """One event.
+
+    Attributes:
+        about: the snapshot it is looked at from.
+        event: its position in the log.
+        type: judgement, published_rating, evidence, observation, withdrawal, ...
+        published_at: when the source put it out.
+        organisation: whom it is about; null where nobody the snapshot rates.
+        name: what the organisation is called.
+        indicator: what it is about, null where about none.
+        says: what it says, by name.
+        source: where it comes from.
+    """
+
+    about: About
+    event: int
+    type: str
+    published_at: datetime | None
+    organisation: str | None
+    name: str | None
+    indicator: str | None
+    says: dict[str, Any]
+    source: Source
+
+
+_FIGURE = ("period_label", "value", "numerator", "denominator", "obs_status", "reason")
+
+
+def event(archive: Archive, snapshot: SnapshotId, position: Position) -> EventPage:
+    """An event of the log, and the cell it was read from."""
+    found, said = about(archive, snapshot)
+    row = archive.event(found, position)
+    bodies = found.table("organisations", organisation=row["organisation"] or "").to_dicts()
+    if archive.withheld(row["conf_status"]):
+        says = {}
+    elif row["type"] in ("observation", "withdrawal"):
+        says = {name: row[name] for name in _FIGURE if row[name] is not None}
+    else:
+        says = dict(row["payload"])
+    return EventPage(
+        about=said,
+        event=position,
+        type=row["type"],
+        published_at=maybe(row["published_at"]),
+        organisation=bodies[0]["organisation"] if bodies else None,
+        name=bodies[0]["name"] if bodies else None,
+        indicator=row["indicator"],
+        says=says,
+        source=source(archive, archive.sources(), row),
+    )
+
+
+def proof(archive: Archive, snapshot: SnapshotId, position: Position) -> str:
+    """The inclusion proof of an event, as a file that verifies offline.
+
+    Raises:
+        NotFoundError: there is no such event for this reader, or it is confidential: its proof would say it.
+    """
+    found, _ = about(archive, snapshot)
+    row = archive.event(found, position)
+    if archive.withheld(row["conf_status"]):
+        raise NotFoundError("there is no such event")
+    return archive.prove(position)

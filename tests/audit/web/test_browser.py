@@ -1,0 +1,162 @@
+"""Browser: the pages as people use them, in headless Chromium, by clicks and by keyboard alone."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import uvicorn
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect, sync_playwright
+
+from audit.web.addresses import on_server
+from audit.web.app import create_app
+from audit.web.pages.ratings import ratings
+from audit.web.render import html
+from pipelines.rate import build
+from pipelines.settings import Settings
+from tests.audit.test_trace import A1, MAY_2002, RATINGS, ingested
+from tests.audit.web.test_pages import archive
+from tests.made_ledgers import warehouse
+
+CHROMIUM = Path("/usr/bin/chromium")
+EVIL = "<script>document.title='taken'</script>"
+EVIDENCE = f"""organisation,date,kind,service,indicator,finding,says,source
+Walsall,2002-02-01,inspection,children,,poor,{EVIL},https://example.org/report
+"""
+
+
+@pytest.fixture(scope="module")
+def shown(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    made = warehouse(tmp_path_factory.mktemp("shown") / "w")
+    ingested(made, "ratings.csv", RATINGS, "published_ratings")
+    ingested(made, "ratings.csv", RATINGS, "judgements")
+    ingested(made, "a1.csv", A1, "a1_2001")
+    ingested(made, "evidence.csv", EVIDENCE, "evidence")
+    build(made, "ssi-2002", as_published=MAY_2002, label=f"May 2002 {EVIL}")
+    return made
+
+
+@pytest.fixture(scope="module")
+def address(shown: Settings) -> Iterator[str]:
+    app = create_app(archive(shown, "internal"), hosts=("127.0.0.1",))
+    server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
+    running = threading.Thread(target=server.run)
+    running.start()
+    while not server.started:
+        time.sleep(0.02)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    running.join()
+
+
+@pytest.fixture(scope="module")
+def browser_page() -> Iterator[Page]:
+    assert CHROMIUM.exists(), "the pages are tested in Chromium. Next: apt-get install chromium"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        yield browser.new_page()
+        browser.close()
+
+
+def test_a_star_is_followed_to_its_cell_and_back_by_clicks(browser_page: Page, address: str) -> None:
+    page = browser_page
+    page.goto(address)
+    page.get_by_role("link", name="May 2002").click()
+    page.get_by_label("Name").fill("walsall")
+    page.get_by_role("button", name="Show").click()
+    page.get_by_role("link", name="Walsall").click()
+    expect(page.get_by_text("No stars (0)").first).to_be_visible()
+    page.get_by_role("region", name="Key indicators").get_by_role("link").first.click()
+    cells = page.get_by_role("region", name="Cells of row 2")
+    expect(cells.get_by_role("cell", name="57", exact=True)).to_be_visible()
+    page.get_by_role("link", name="Back to the star of Walsall").click()
+    page.get_by_role("link", name="Recorded judgement").first.click()
+    expect(
+        page.get_by_role("region", name="Cells of row 2").get_by_role("cell", name="poor", exact=True).first
+    ).to_be_visible()
+    page.get_by_role("link", name="Back to the star of Walsall").click()
+    expect(page.get_by_role("heading", name="Walsall", level=1)).to_be_visible()
+
+
+def reach(page: Page, found: str) -> None:
+    """Press Tab until what has the focus answers to a condition in JavaScript."""
+    for _ in range(400):
+        page.keyboard.press("Tab")
+        if page.evaluate(f"(e => {found})(document.activeElement)"):
+            return
+    pytest.fail(f"nothing that is {found} is reached by the Tab key at {page.url}")
+
+
+def follow(page: Page, text: str) -> None:
+    """Tab to a link that says this, and press Enter."""
+    reach(page, f"e.tagName === 'A' && e.textContent.startsWith('{text}')")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+
+
+def test_a_star_is_followed_to_its_cell_and_back_by_keyboard_alone(browser_page: Page, address: str) -> None:
+    page = browser_page
+    page.goto(address)
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.textContent") == "Skip to main content"
+    follow(page, "May 2002")
+    reach(page, "e.id === 'q'")
+    page.keyboard.type("walsall")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    follow(page, "Walsall")
+    follow(page, "Stability of placements")
+    expect(page.get_by_role("cell", name="57", exact=True)).to_be_visible()
+    follow(page, "Back to the star")
+    expect(page.get_by_role("heading", name="Walsall", level=1)).to_be_visible()
+
+
+def test_no_kind_of_page_has_a_serious_fault_of_accessibility(
+    browser_page: Page, address: str, shown: Settings
+) -> None:
+    [snapshot] = [path.name for path in shown.snapshots.iterdir() if path.name.startswith("ssi-2002")]
+    about = f"/snapshots/{snapshot}"
+    walsall = f"{about}/organisations/walsall"
+    event = shown.ledger().events("evidence")[0]["position"]
+    for path in (
+        "/",
+        about,
+        f"{about}?q=nobody",
+        walsall,
+        f"{walsall}/figures",
+        f"{walsall}/figures/PAF:A1?published=2002-01-01",
+        f"{about}/events/{event}",
+        "/nowhere",
+    ):
+        browser_page.goto(address + path)
+        found = Axe().run(browser_page).response["violations"]
+        grave = [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+        assert not grave, path
+
+
+def test_what_a_file_says_is_text_and_never_a_script(
+    browser_page: Page, address: str, shown: Settings
+) -> None:
+    [snapshot] = [path.name for path in shown.snapshots.iterdir() if path.name.startswith("ssi-2002")]
+    for path in ("/", f"/snapshots/{snapshot}/organisations/walsall"):
+        browser_page.goto(address + path)
+        assert browser_page.title() != "taken"
+        assert EVIL in browser_page.inner_text("main")
+        assert browser_page.locator("script").count() == 0
+
+
+def test_a_council_named_as_a_script_is_shown_as_text(shown: Settings) -> None:
+    found = archive(shown, "internal")
+    snapshot = found.entries()[0].id
+    value = ratings(found, snapshot)
+    row = replace(value.found.rows[0], name=EVIL)
+    named = replace(value, found=replace(value.found, rows=(row,)))
+    reader = {"audience": "internal", "static": False, "user": None}
+    text = html("ratings.html", named, on_server(), "/", reader)
+    assert EVIL not in text
+    assert "&lt;script&gt;" in text
