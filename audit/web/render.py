@@ -30,6 +30,7 @@ _QUESTIONS = {
     "overdue": "Overdue",
     "missing": "Missing",
     "dubious": "Dubious indicator",
+    "unanswered": "Asked, not settled",
 }
 
 

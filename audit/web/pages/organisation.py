@@ -25,6 +25,7 @@ from audit.web.pages.about import (
 )
 from audit.web.pages.figures import Figure, figures_of
 from ratings.methods import Method
+from warehouse.query_log import recorded_queries
 from warehouse.snapshot_manifest import microseconds
 
 _QUESTIONS = 10
@@ -212,9 +213,10 @@ def organisation(archive: Archive, snapshot: SnapshotId, organisation: Organisat
         for item in evidence_of(archive.ledger, organisation, as_published=found.as_published)
         if not archive.public or item["event"] <= found.as_recorded
     ]
-    asked = questions_of(
-        found, archive.catalogue, archive.catalogue.organisations[organisation], method, beside
-    )
+    # What is asked of a supplier, and not yet settled, is between the two of them.
+    queries = () if archive.public else recorded_queries(archive.ledger)
+    body_known = archive.catalogue.organisations[organisation]
+    asked = questions_of(found, archive.catalogue, body_known, method, beside, queries)
     published = _published(archive, found, organisation)
     late = [f for f in every if f.state in _LATE_STATES]
     return OrganisationPage(
