@@ -99,7 +99,11 @@ def export(settings: Settings, out: Path, batch: int | None = None) -> int:
         NotFoundError: there is no such batch.
     """
     if out.suffix not in (".csv", ".parquet"):
-        raise InputError("refused rows are written as CSV or Parquet", file=str(out), hint="end --out so")
+        raise InputError(
+            "refused rows are written as CSV or Parquet",
+            file=str(out),
+            hint="give --out a name that ends in .csv or .parquet",
+        )
     ledger = settings.ledger()
     if batch is not None:
         ledger.batch(batch)
