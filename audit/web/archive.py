@@ -151,8 +151,9 @@ class Archive:
 
     @property
     def catalogue(self) -> Catalogue:
-        """Indicators and organisations, with those that only files in the log name."""
-        return self._log().catalogue
+        """Indicators and organisations, with those that only files in the log name, as of the last look."""
+        held = self._known  # a page asks hundreds of times; one look at the log is enough for it
+        return held[1].catalogue if held else self._log().catalogue
 
     def version(self) -> Hashable:
         """What an answer depends on besides its address; as long as it is the same, so is the answer."""
