@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from dagster import DagsterInstance
 
 from assets.operations import BATCH_TAG
 from assets.stars import SNAPSHOT_TAG
@@ -33,6 +34,8 @@ def environment(tmp_path: Path) -> dict[str, str]:
     home = tmp_path / "dagster"
     home.mkdir()
     (home / "dagster.yaml").write_text((ROOT / "docs" / "deploy" / "dagster.yaml").read_text())
+    # Two processes that make Dagster's storage at one moment can spoil it: before both, as the runbook says.
+    DagsterInstance.from_config(str(home)).dispose()
     kept = {name: value for name, value in os.environ.items() if name not in SECRETLY}
     return kept | {
         "DAGSTER_HOME": str(home),
