@@ -233,7 +233,7 @@ def _world(
     )
     side = side_of(inputs, option)
     notes = []
-    if as_if and not method.recorded:
+    if as_if:
         day = _in_force(method, inputs.day)
         if day != inputs.day:
             side = replace(side, at_us=microseconds(day.isoformat()))
@@ -283,5 +283,6 @@ def _rules(side: Side) -> dict[str, str]:
 
 
 def _in_force(method: Method, day: date) -> date:
-    """The nearest day on which this version is in force."""
-    return min(max(day, method.effective_from), method.effective_to or date.max)
+    """The nearest day to apply this version on; recorded judgements bring the day of their round."""
+    last = date.max if method.recorded else method.effective_to or date.max
+    return min(max(day, method.effective_from), last)
