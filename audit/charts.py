@@ -8,6 +8,7 @@ Not here: the numbers (ratings, pipelines). No browser, no network, no script in
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html import escape
 from typing import Any
 
@@ -118,6 +119,36 @@ def influence_chart(found: dict[str, Any]) -> str:
         f"A bar for each of the {len(values)} indicators that decide most stars; {found['hanging']} of "
         f"{found['rated']} stars hang on a single one. Stars that each decides alone: {says}.",
     )
+
+
+def distribution_chart(bins: Sequence[tuple[float, float, int]], what: str, unit: str) -> str:
+    """How the figures of an indicator are spread: a bar for each stretch of values, the lowest first.
+
+    Args:
+        bins: start and end of each stretch, in the unit, and how many organisations are in it.
+        what: the indicator, for the title.
+        unit: of its figures.
+
+    Returns:
+        An SVG document with `title` and `desc`.
+    """
+    import altair as alt
+    import vl_convert
+
+    values: list[dict[str, Any]] = [
+        {"stretch": f"{start:,.12g}" if start == end else f"{start:,.12g} to {end:,.12g}", "count": count}
+        for start, end, count in bins
+    ]
+    title = f"Organisations by figure: {what}"
+    base = alt.Chart(alt.Data(values=values), title=title).encode(
+        x=alt.X("count:Q", title="organisations", axis=alt.Axis(tickMinStep=1)),
+        y=alt.Y("stretch:N", title=unit, sort=[row["stretch"] for row in values]),
+    )
+    numbers = base.mark_text(align="left", dx=3, fontSize=9).encode(text="count:Q")
+    chart = (base.mark_bar() + numbers).properties(width=320, height=alt.Step(16))
+    svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
+    says = "; ".join(f"{row['stretch']}: {row['count']}" for row in values)
+    return _with_alternative(_numbered(svg), title, f"Organisations by figure, in {unit}. {says}.")
 
 
 def _described(cells: pl.DataFrame, periods: int) -> str:

@@ -130,6 +130,7 @@ def test_no_kind_of_page_has_a_serious_fault_of_accessibility(
         walsall,
         f"{walsall}/figures",
         f"{walsall}/figures/PAF:A1?published=2002-01-01",
+        f"{about}/indicators/PAF:A1",
         f"{about}/events/{event}",
         "/nowhere",
     ):

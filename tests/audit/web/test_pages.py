@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from audit.web.app import PAGES, SAFE_HEADERS, create_app
 from audit.web.archive import Archive
 from audit.web.memory import Memory
+from audit.web.pages.indicator import Bin, bins
 from pipelines.cli import app as command_line
 from pipelines.ledger_proofs import prove
 from pipelines.publish import release
@@ -80,6 +81,39 @@ def test_a_page_says_what_its_twin_says(inside: TestClient, snapshot: str) -> No
         assert judgement["title"] in page.replace("&#39;", "'")
 
 
+def test_an_indicator_shows_its_figures_across_organisations(inside: TestClient, snapshot: str) -> None:
+    path = f"/snapshots/{snapshot}/indicators/PAF:A1"
+    twin, page = inside.get("/api" + path).json(), inside.get(path).text
+    rated = pl.read_parquet(inside.get(f"/snapshots/{snapshot}/ratings.parquet").content).height
+    assert sum(b["organisations"] for b in twin["bins"]) + twin["without"] == rated
+    assert sum(twin["bands"].values()) == rated
+    assert twin["bins"]
+    assert all(reason in page for reason in twin["reasons"])
+    assert f"{path}/distribution.svg" in page
+    drawn = inside.get(f"{path}/distribution.svg")
+    assert drawn.headers["Content-Type"] == "image/svg+xml"
+    assert f'<title id="title">Organisations by figure: {twin["title"]}' in drawn.text
+    assert inside.get(f"/snapshots/{snapshot}/indicators/PAF:NONE/distribution.svg").status_code == 404
+    whose = inside.get(f"/snapshots/{snapshot}/organisations/walsall").text
+    assert f'href="{path}"' in whose
+
+
+def test_bins_hold_every_value_once_and_between_their_edges() -> None:
+    assert bins([]) == ()
+    assert bins([7.0, 7.0]) == (Bin(7.0, 7.0, 2),)
+    found = bins([0.1, 0.2, 0.3, 0.3, 1.0])
+    assert [(b.start, b.end, b.organisations) for b in found][:3] == [
+        (0.1, 0.2, 1),
+        (0.2, 0.3, 1),
+        (0.3, 0.4, 2),
+    ]
+    assert sum(b.organisations for b in found) == 5
+    assert [(b.start, b.organisations) for b in bins([-250_000.0, 900_000.0])][::6] == [
+        (-400_000.0, 1),
+        (800_000.0, 1),
+    ]
+
+
 def test_every_answer_has_safe_headers(inside: TestClient, snapshot: str) -> None:
     for path in ("/", f"/snapshots/{snapshot}", "/nowhere", "/style.css", "/api/openapi.json"):
         headers = inside.get(path).headers
@@ -124,6 +158,7 @@ def test_the_table_of_ratings_is_searched_filtered_sorted_and_taken_away(
         ("/snapshots/{s}/organisations/walsall/figures/PAF:NONE", 404),
         ("/snapshots/{s}/organisations/walsall/figures/PAF:A1/1999-01-01--P1Y", 404),
         ("/snapshots/{s}/organisations/walsall/figures/PAF:A1/1999", 422),
+        ("/snapshots/{s}/indicators/PAF:NONE", 404),
         ("/snapshots/{s}/events/999999", 404),
         ("/snapshots/{s}/events/0", 422),
         ("/snapshots/{s}/events/99999999999999999999", 422),
