@@ -72,9 +72,8 @@ class Agreement:
 
 
 def return_name(indicator: Indicator) -> str:
-    """The return that feeds an indicator; "return not known" after its collection where none is."""
-    collection = f"{indicator.collection}, " if indicator.collection else ""
-    return indicator.source_return or f"{collection}return not known"
+    """The return that feeds an indicator, or the collection it is rated from where no return is known."""
+    return indicator.source_return or f"{indicator.collection}, return not known"
 
 
 def owed_returns(catalogue: Catalogue, indicators: Iterable[Indicator], at: date) -> pl.DataFrame:

@@ -12,7 +12,7 @@ import pytest
 
 from ratings.catalogue import load_catalogue
 from ratings.lags import learned_lags
-from ratings.roster import Agreement, owed_returns, return_name, roster
+from ratings.roster import Agreement, owed_returns, roster
 
 ONE = replace(
     load_catalogue().indicator("LAIT:CPP_Total_NumRef"),
@@ -128,9 +128,3 @@ def test_a_lag_is_learned_only_where_a_release_brought_a_new_period() -> None:
     assert (row["indicator"], row["releases_seen"], row["proposed"], row["in_calendar"]) == ("T:1", 2, 70, 61)
     assert (row["shortest_days"], row["median_days"], row["longest_days"]) == (62, 66, 70)
     assert "374 days earlier" in row["basis"]
-
-
-def test_a_return_that_is_not_known_is_told_by_its_collection_where_there_is_one() -> None:
-    assert return_name(ONE) == "R"
-    assert return_name(replace(ONE, source_return="", collection="lait")) == "lait, return not known"
-    assert return_name(replace(ONE, source_return="", collection="")) == "return not known"
