@@ -134,6 +134,8 @@ def snapshots_in(store: Store) -> list[str]:
         listed = store.files.get_file_info(fs.FileSelector(store.root, allow_not_found=True))
         names = [entry.base_name for entry in listed if SNAPSHOT_ID.fullmatch(entry.base_name)]
         manifests = store.files.get_file_info([store.path(name, MANIFEST) for name in names])
+    except FileNotFoundError:
+        return []  # made by another while it was looked for: nothing was published in it yet
     except (OSError, pa.ArrowException) as error:
         raise _refused(store, "it cannot be listed", error) from error
     return sorted(n for n, info in zip(names, manifests, strict=True) if info.type == fs.FileType.File)
