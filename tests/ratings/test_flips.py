@@ -95,9 +95,21 @@ def populations(draw: st.DrawFn) -> tuple[pl.DataFrame, list[str]]:
         level = draw(st.integers(1, number))
         for code in few(service, 12):
             rows.append((code, draw(st.sampled_from([level, level, level, None])), draw(band)))
-    codes = [code for code, _, _ in rows]
+    capping = {cap.indicator for cap in ILLUSTRATIVE.caps}  # a value can flip the star beside its band: below
+    codes = [code for code, _, _ in rows if code not in capping]
     doubtful = draw(st.lists(st.sampled_from(codes), max_size=3, unique=True))
     return bands_of(rows), doubtful
+
+
+def test_a_figure_that_could_miss_its_key_threshold_can_flip_the_star_whatever_its_band() -> None:
+    levels = {"adults": 4, "children": 3}  # each a band better than before
+    bands = bands_of([(c, n, n - 1) for service, n in levels.items() for c in few(service, 12)])
+    found = asked(rated(ILLUSTRATIVE, bands), ["ASCOF:1C(1A)"])
+    assert every_star(ILLUSTRATIVE, bands, ["ASCOF:1C(1A)"]) == {3}
+    assert found.summary["could_fresh_data_change_it"].to_list() == ["possibly"]
+    [flip] = found.values.to_dicts()
+    assert (flip["star"], flip["band"]) == (2, None)
+    assert flip["value"] < 70
 
 
 @given(populations())
