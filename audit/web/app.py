@@ -145,7 +145,7 @@ class _Answers:
         adapter = TypeAdapter(inspect.signature(page.read, eval_str=True).return_annotation)
 
         def as_html(request: Request, value: Any) -> bytes:
-            reader = {"audience": self._archive.audience, "static": False, "user": self._user(request)}
+            reader = {"audience": self._archive.audience, "user": self._user(request)}
             path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
             return html(page.template, value, self._address, path, reader).encode()
 
@@ -223,7 +223,7 @@ class _Answers:
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
         if path == "/api" or path.startswith("/api/"):
             return Response(TypeAdapter(Problem).dump_json(problem), problem.status, media_type=_JSON)
-        reader = {"audience": self._archive.audience, "static": False, "user": self._user(request)}
+        reader = {"audience": self._archive.audience, "user": self._user(request)}
         text = html("problem.html", problem, self._address, path, reader)
         return Response(text, problem.status, headers=dict(SAFE_HEADERS), media_type=_HTML)
 
