@@ -138,6 +138,10 @@ def _verified(content: bytes, observations: pl.DataFrame, checkpoint: Checkpoint
 
 def _events(observations: pl.DataFrame, unsaid: pl.DataFrame, purged: Sequence[int]) -> pl.DataFrame:
     """The events of the observations that are to be proved, by position."""
+    _check(
+        set(purged) <= set(observations["position"]),
+        "a position that is said to be purged is no observation of this snapshot",
+    )
     shown = observations.filter(~pl.col("position").is_in(list(purged))).sort("position")
     _check(
         shown["position"].equals(unsaid["position"].cast(pl.Int64)),

@@ -19,7 +19,7 @@ from pipelines.definitions import blank_event, signed
 from pipelines.replay import require_same
 from pipelines.settings import Settings, publish_url
 from pipelines.snapshot_checks import require_sound
-from ratings.errors import MethodError, NotFoundError, SnapshotError, StarledgerError
+from ratings.errors import InputError, MethodError, NotFoundError, SnapshotError, StarledgerError
 from warehouse.event_log import Batch, ConflictError, Ledger, event_frame
 from warehouse.event_log import now as present
 from warehouse.object_store import latest_in, move_latest_in, open_store, put_snapshot
@@ -210,20 +210,21 @@ def mirror(settings: Settings, url: str) -> None:
     """Let the store at a URL have the snapshot that is released now, and its `latest.json` name it.
 
     Raises:
-        InputError: it is not a place for snapshots.
-        SnapshotError: the store refuses; what was released stays released.
+        SnapshotError: it is no place for snapshots, or the store refuses; what was released stays so.
     """
-    store, content = open_store(url), latest(settings.snapshots)
+    content = latest(settings.snapshots)
     try:
+        store = open_store(url)
         if latest_in(store) != content:
             if content is not None:
                 put_snapshot(store, snapshot(settings.snapshots, content["id"]))
             move_latest_in(store, content)
-    except SnapshotError as error:
+    except (InputError, SnapshotError) as error:
         raise SnapshotError(
             f"{error.message}; here latest.json names {content['id'] if content else 'nothing'}",
             file=error.file,
-            hint="when the store answers again, run `starledger snapshots settle`",
+            hint="put STARLEDGER_PUBLISH_TO right or wait until the store answers, then run "
+            "`starledger snapshots settle`",
         ) from error
 
 

@@ -109,9 +109,10 @@ def root_of(size: int, indexes: Indexes, hashes: Sequence[bytes], nodes: bytes) 
 
     Raises:
         ValueError: the proof is not one of these leaves: it has too few or too many nodes, or a leaf is not
-            in such a tree.
+            in such a tree, out of order or there twice.
     """
-    if not indexes.size or len(hashes) != indexes.size or indexes[0] < 0 or indexes[-1] >= size:
+    ascending = indexes.size > 0 and bool((np.diff(indexes) > 0).all())
+    if not ascending or len(hashes) != indexes.size or indexes[0] < 0 or indexes[-1] >= size:
         raise ValueError("these are not leaves of such a tree")
     expected = sum(needed.size for needed in carried(size, indexes))
     if len(nodes) != expected * HASH_BYTES:

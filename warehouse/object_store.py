@@ -75,18 +75,26 @@ def open_store(url: str) -> Store:
     try:
         files, root = fs.FileSystem.from_uri(url if "://" in url else Path(url).absolute().as_uri())
     except (pa.ArrowException, OSError, ValueError) as error:
+        shown = _without_secret(url)
         raise InputError(
-            f"{url!r} is not a place for snapshots: {str(error).splitlines()[0]}",
+            f"{shown!r} is not a place for snapshots: {str(error).splitlines()[0].replace(url, shown)}",
             hint="give a URL such as s3://bucket/path, or a directory",
         ) from error
     if files.type_name == "local":
         return Store(url, files, root, _put_file)
     if files.type_name == "s3":
-        return Store(url, files, root, _s3_put(url))
+        return Store(_without_secret(url), files, root, _s3_put(url))
     raise InputError(
-        f"{url!r}: no way to put an object only where none is, is known for {files.type_name}",
+        f"{_without_secret(url)!r}: there is no way known to put an object only where none is, "
+        f"with {files.type_name}",
         hint="give a URL such as s3://bucket/path, or a directory",
     )
+
+
+def _without_secret(url: str) -> str:
+    """The URL as it may be shown: without a key and secret that may stand in it."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else url
 
 
 def store_and_id(url: str) -> tuple[str, str]:
@@ -202,7 +210,8 @@ def _put_file(path: str, content: bytes) -> bool:
     """Put a file where none is: written beside and linked, which never takes the place of another."""
     file = Path(path)
     file.parent.mkdir(parents=True, exist_ok=True)
-    handle, named = tempfile.mkstemp(dir=file.parent, prefix=f".{file.name}-")
+    # Beside the directory of the snapshot, not in it: what a crash leaves behind would not belong to it.
+    handle, named = tempfile.mkstemp(dir=file.parent.parent, prefix=f".{file.name}-")
     os.close(handle)
     draft = Path(named)
     try:

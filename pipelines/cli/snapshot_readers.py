@@ -103,8 +103,9 @@ def publish(
     settings = open_settings(warehouse, database_url, actor)
     found = snapshot(settings.snapshots, snapshot_id)
     require_sound(settings, found)
-    existed = put_snapshot(open_store(to), found)
-    print(f"{found.id} {'was there already' if existed else 'is there'}: {to}")
+    store = open_store(to)
+    existed = put_snapshot(store, found)
+    print(f"{found.id} {'was there already' if existed else 'is there'}: {store.url}")
 
 
 def _line() -> str:

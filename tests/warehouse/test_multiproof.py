@@ -85,3 +85,12 @@ def test_a_stored_subtree_that_its_leaves_do_not_give_is_refused() -> None:
             bytes(stored),
             lambda blocks: {n: hashes[n * 256 : n * 256 + 256] for n in blocks},
         )
+
+
+@pytest.mark.parametrize(("size", "indexes"), [(1, [0, 0]), (2, [0, 100, 1]), (4, [2, 1]), (2, [-1, 0])])
+def test_a_leaf_there_twice_or_out_of_order_is_refused_for_it_could_be_any(
+    size: int, indexes: list[int]
+) -> None:
+    hashes = [LEAVES[abs(n)] for n in indexes]
+    with pytest.raises(ValueError, match="not leaves of such a tree"):
+        root_of(size, np.asarray(indexes, dtype=np.int64), hashes, b"")

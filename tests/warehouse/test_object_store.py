@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from threading import Event
 from typing import Any
+from unittest.mock import Mock
 
 import boto3
 import polars as pl
@@ -218,6 +219,18 @@ def test_a_store_that_was_away_during_a_release_is_made_good_by_settling(
     assert snapshots_in(open_store(url)) == [first.id]
 
 
+def test_a_store_named_wrong_is_told_with_what_was_released_here_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = warehouse(tmp_path / "w")
+    some_figures(here)
+    first = build(here, "lait-quartile", as_published=OUT)
+    monkeypatch.setenv("STARLEDGER_PUBLISH_TO", "nowhere://x/y")
+    with pytest.raises(SnapshotError, match=f"latest.json names {first.id}.*put STARLEDGER_PUBLISH_TO right"):
+        release(here, first.id, reason="r")
+    assert (latest(here.snapshots) or {})["id"] == first.id
+
+
 def test_the_commands_publish_and_verify_by_url(here: Settings, built: SnapshotRef, url: str) -> None:
     place = ["--warehouse", str(here.warehouse)]
     command = ["snapshots", "publish", built.id, "--to", url, *place]
@@ -258,3 +271,24 @@ def test_a_reader_of_parquet_opens_a_table_by_its_url(
     assert (
         pl.DataFrame(table)["organisation"].to_list() == built.table("observations")["organisation"].to_list()
     )
+
+
+def test_a_secret_in_the_url_of_a_store_is_never_shown() -> None:
+    with pytest.raises(InputError, match="'nowhere://bucket/y' is not a place") as refused:
+        open_store("nowhere://key:secret@bucket/y")
+    assert "secret" not in refused.value.message
+    assert open_store("s3://key:secret@bucket/y?region=eu-west-1").url == "s3://bucket/y?region=eu-west-1"
+
+
+def test_what_a_kill_leaves_of_a_file_half_put_is_in_no_snapshot(
+    built: SnapshotRef, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = open_store(str(tmp_path / "published"))
+    with monkeypatch.context() as killed:
+        killed.setattr("os.link", Mock(side_effect=OSError("killed")))
+        killed.setattr(Path, "unlink", lambda *_, **__: None)
+        with pytest.raises(SnapshotError, match="killed"):
+            put_snapshot(store, built)
+    put_snapshot(store, built)
+    assert verify(tmp_path / "published" / built.id) == []
+    assert snapshots_in(store) == [built.id]
