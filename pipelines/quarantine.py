@@ -9,7 +9,7 @@ publish time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,11 +26,11 @@ from ratings.collections import load_collection
 from ratings.errors import InputError, LedgerError, NotFoundError
 from ratings.reading import read_figures
 from validations.check_result import ERROR, CheckResult
-from validations.runner import validate_figures
+from validations.runner import prepared, validate_figures
 from warehouse.canonical import canonical_json, sha256_hex
 from warehouse.event_log import Batch, ConflictError, Ledger, event_frame
 from warehouse.observations import KEY, timeline
-from warehouse.readers import ROW, read_rows
+from warehouse.readers import read_rows
 from warehouse.vintages import EVENT_COLUMNS, vintage_events
 
 EXPORTED = (
@@ -237,7 +237,10 @@ def _prove(taken: Batch, standing: Sequence[Batch]) -> None:
         (
             b
             for b in standing
-            if b.published_at == taken.published_at and b.id > taken.id and "released_from" not in b.scope
+            if b.published_at == taken.published_at
+            and b.id > taken.id
+            and "released_from" not in b.scope
+            and not _apart(b.scope, taken.scope)
         ),
         None,
     )
@@ -246,6 +249,12 @@ def _prove(taken: Batch, standing: Sequence[Batch]) -> None:
             f"batch {newer.id} took the place of batch {taken.id} at the same publish time",
             hint=f"see what it refused: starledger quarantine show {newer.id}",
         )
+
+
+def _apart(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    """Whether two scopes name nothing in common, so that neither takes the other's place."""
+    both = [name for name in ("indicators", "organisations", "periods") if name in one and name in other]
+    return any(not set(one[name]) & set(other[name]) for name in both)
 
 
 def _figures(
@@ -269,11 +278,16 @@ def _figures(
     kind = load_collection(taken.collection or "")
     name = taken.file_name or ""
     read = read_rows(settings.landing.path(taken.file_sha256 or ""), kind, name)
-    asked = read.filter(pl.col(ROW).is_in(sorted(rows or waiting)))
-    validation = validate_figures(read_figures(asked, kind, load_catalogue(), name))
+    # Read among all rows: a figure may have parts on other lines, and namesakes are numbered in order.
+    whole = read_figures(read, kind, load_catalogue(), name)
+    contested = prepared(whole, kind.event)[0]["conflict"].is_not_null()
+    asked = whole.with_columns(contested=contested).filter(
+        pl.col("source_row").is_in(sorted(rows or waiting))
+    )
+    validation = validate_figures(asked)
     found = validation.rows.filter(pl.col("out_of_scope").is_null() & ~pl.col("repeat"))
     alone = pl.len().over("source_row") == 1
-    found = found.filter(pl.col("reasons").is_not_null() | alone)
+    found = found.filter(pl.col("reasons").is_not_null() | pl.col("contested") | alone)
     readable = pl.all_horizontal(pl.col(c).is_not_null() for c in KEY)
     readable &= pl.col("value_fault").is_null() & pl.col("conflict").is_null()
     unreadable = found.filter(~readable)
@@ -286,7 +300,9 @@ def _figures(
             hint="release one of those that contradict each other, or correct the file and ingest it again"
             " with its own publish time",
         )
-    return found.filter(readable), [result for result in validation.results if result.stage == "row"]
+    let_in = found.filter(readable)
+    said = validate_figures(let_in.select(asked.columns)).results  # of what is let in, and of nothing else
+    return let_in, [result for result in said if result.stage == "row"]
 
 
 def _answered_for(result: CheckResult, reason: str) -> CheckResult:

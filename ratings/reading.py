@@ -54,7 +54,7 @@ def read_figures(
         _out_of_scope(collection),
         _organisation_printed(collection),
         _period_label(collection, file_name).cast(_WORD).alias("period_label"),
-        _word(columns.status).alias("status_printed"),
+        _text(columns.status).fill_null("").cast(_WORD).alias("status_printed"),
     ]
     if collection.measures:
         read = pl.concat(

@@ -262,8 +262,8 @@ def values_plausible(batch: Comparison, changed: pl.DataFrame) -> CheckResult:
             "source_row", *KEY, "value", "least", "most"
         ).iter_rows()
     ]
-    named = jumps.select(KEY, "source_row", pl.Series("sentence", sentences, dtype=pl.String)).join(
-        new.select("source_row", "value", "numerator", "denominator"), on="source_row"
+    named = jumps.select(*KEY, pl.Series("sentence", sentences, dtype=pl.String)).join(
+        new.select(*KEY, "value", "numerator", "denominator"), on=KEY, maintain_order="left"
     )
     return conclude(
         "values_plausible",

@@ -18,7 +18,13 @@ from typing import Any
 
 from validations import coverage, history
 from validations.check_result import CheckResult
-from validations.rules import EVIDENCE_RULES, FACT_RULES, FIGURE_RULES, REFUSED_SHARE
+from validations.rules import (
+    EVIDENCE_RULES,
+    FACT_RULES,
+    FIGURE_RULES,
+    ORGANISATION_NAMED_ONCE,
+    REFUSED_SHARE,
+)
 
 
 def payload(result: CheckResult) -> dict[str, Any]:
@@ -31,7 +37,7 @@ def suite_sha256() -> str:
     """Hash of every rule's name, severity, expectation and arguments, and of every threshold."""
     rules = [
         [r.name, r.severity, r.expectation, r.arguments]
-        for r in (*FIGURE_RULES, *FACT_RULES, *EVIDENCE_RULES)
+        for r in (*FIGURE_RULES, *FACT_RULES, *EVIDENCE_RULES, ORGANISATION_NAMED_ONCE)
     ]
     thresholds = [
         [name, value]

@@ -296,9 +296,10 @@ def _said_by(vintage: Batch, keys: pl.DataFrame, events: pl.DataFrame) -> pl.Dat
     """What a vintage said of some keys: outright, or by leaving the state of its scope as it was."""
     at = vintage.published_at or 0
     outright = events.filter(pl.col("stated_by") == vintage.id)
-    by_then = events.filter(
-        (pl.col("published_at") < at) | ((pl.col("published_at") == at) & (pl.col("stated_by") <= vintage.id))
-    )
+    before = events.filter(pl.col("published_at") < at)
+    # Of one time, the vintage before this one, whenever what it said was said again in its name.
+    with_it = events.filter(pl.col("published_at") == at, pl.col("stated_by") <= vintage.id)
+    by_then = pl.concat([before, with_it.sort("stated_by", "position").unique(KEY, keep="last")])
     spoken = outright.select(KEY).unique()
     covered = pl.concat([spoken, in_scope(keys, vintage.scope).join(spoken, on=KEY, how="anti")])
     return pl.concat(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -18,6 +19,7 @@ from pipelines.cli import app
 from pipelines.ingest import ingest
 from pipelines.ingest_report import INGESTED, KNOWN, IngestReport
 from pipelines.matching import match
+from pipelines.quarantine import release
 from pipelines.rate import build
 from pipelines.releases import parse_time
 from pipelines.settings import Settings, settings
@@ -122,6 +124,20 @@ def test_two_bodies_of_one_name_are_numbered_and_neither_is_taken_for_the_one_le
         "agedcare-banksia-lodge-vic--2": ["2022-10-01/P3M"],
         "agedcare-banksia-lodge-vic": ["2024-07-01/P3M"],
     }
+
+
+def test_a_refused_row_is_released_to_the_body_that_its_whole_file_numbers(tmp_path: Path) -> None:
+    here = settings(tmp_path / "warehouse", actor="ann")
+    lines = FIRST.replace("3.0,2.0,4.0,5.0", "3.0,2.0,9.0,5.0")  # the second Banksia Lodge: staffing
+    [report] = ingest(here, [extract(tmp_path, "May 2023", lines)], "aged_care_au")
+    done = release(here, report.batch or 0, [4], "nine it is")
+    assert (done.rows, done.observations) == ((4,), 1)
+    known = observations(here.ledger(), ["aged_care_au"]).filter(pl.col("value") == 9)
+    assert known["organisation"].to_list() == ["agedcare-banksia-lodge-vic--2"]
+    checked = {
+        e["payload"]["checked"] for e in here.ledger().events("check_result") if e["batch"] == done.batch.id
+    }
+    assert max(checked) == 1, "what is let in is checked, and nothing else"
 
 
 def test_a_file_is_published_when_its_extract_was_out_whatever_its_rows_call_the_month(small: Small) -> None:

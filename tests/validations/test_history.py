@@ -30,9 +30,15 @@ def frame(figures: Figures, name: str = "value") -> pl.DataFrame:
 
 
 def found(
-    before: Figures, now: Figures, earlier: list[Figures] | None = None, same_bytes: str | None = None
+    before: Figures,
+    now: Figures,
+    earlier: list[Figures] | None = None,
+    same_bytes: str | None = None,
+    *,
+    wide: bool = False,
 ) -> dict[str, CheckResult]:
-    """What the checks that fail say of a file that follows on what was known."""
+    """What the checks that fail say of a file that follows; `wide`: one row has all of a council and year."""
+    row = pl.struct("organisation", "period").rank("dense").cast(pl.Int64) if wide else pl.int_range(pl.len())
     old = frame(before, "old_value").with_columns(pl.lit(True).alias("known"))
     rows = (
         frame(now)
@@ -40,7 +46,7 @@ def found(
         .with_columns(pl.col("known").fill_null(False))
         .with_columns(
             (pl.col("known") & pl.col("value").eq_missing(pl.col("old_value"))).alias("same"),
-            pl.int_range(2, pl.len() + 2).alias("source_row"),
+            (row + 2).alias("source_row"),
             pl.lit(None, pl.Float64).alias("numerator"),
             pl.lit(None, pl.Float64).alias("denominator"),
         )
@@ -112,6 +118,16 @@ def test_a_council_that_leaves_its_own_road_is_named_with_its_row(factor: float)
     assert result.failed == 1
     assert "A of council-25" in result.message
     assert result.message.startswith("row ")
+
+
+def test_a_jump_in_a_row_of_several_figures_is_one_finding_with_its_own_value() -> None:
+    now = usual()
+    key = ("A", "council-25", YEARS[-1])
+    before = {k: value for k, value in now.items() if k[2] != YEARS[-1]}
+    result = found(before, now | {key: (now[key] or 0) * 10}, wide=True)["values_plausible"]
+    assert result.failed == 1
+    [finding] = result.findings
+    assert str((now[key] or 0) * 10) in str(finding)
 
 
 def test_a_step_that_all_councils_take_is_no_jump() -> None:

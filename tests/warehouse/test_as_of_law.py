@@ -166,9 +166,19 @@ AT_ONE_TIME = [
     File(2, OVERLAY, {K: (2.0, None, None, "A", None, "1")}, frozenset()),
     Void(1),
 ]
+ONE = {K: (1.0, None, None, "A", None, "1")}
+AGREED_AT_ONE_TIME = [
+    File(2, {"kind": "named", "organisations": ["o1"], "periods": [K[2]]}, {}, frozenset()),
+    File(2, FULL, ONE, frozenset()),
+    File(2, FULL, ONE, frozenset()),
+    File(2, FULL, {}, frozenset()),
+    File(1, FULL, {K: (2.0, None, None, "A", None, "1")}, frozenset()),
+    Void(3),
+]
 
 
 @example(history=AT_ONE_TIME)
+@example(history=AGREED_AT_ONE_TIME)
 @settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
 @given(history=acts)
 def test_any_log_gives_what_a_naive_reader_of_the_files_gets(history: list[File | Void], new_ledger) -> None:
