@@ -21,7 +21,7 @@ from audit.proofs import (
 )
 from audit.verifier import verify_checkpoint, verify_consistency_proof, verify_event_proof
 from pipelines.settings import Settings
-from pipelines.signing import known_keys, new_signer, signer
+from pipelines.signing import known_keys, new_signer, recorded_signer, signer
 from ratings.errors import LedgerError, NotFoundError
 from warehouse import merkle, verification
 from warehouse.batch_leaves import batch_leaves
@@ -75,15 +75,20 @@ def verify(
     return verification.verify(ledger, settings.landing, covered, processes=processes, tell=progress)
 
 
-def prove(settings: Settings, position: int) -> EventProof:
+def prove(settings: Settings, position: int, reading: Ledger | None = None) -> EventProof:
     """The proof that one event is in the log as it is now.
+
+    Args:
+        settings: where the ledger and its keys are.
+        position: of the event.
+        reading: the ledger opened for reading only; then no key is made or recorded.
 
     Raises:
         NotFoundError: there is no such position, or the event was purged.
         LedgerError: what is kept was altered, so that nothing can be proved.
     """
-    ledger = settings.ledger()
-    key = signer(settings, ledger)
+    ledger = reading or settings.ledger()
+    key = recorded_signer(settings, reading) if reading else signer(settings, ledger)
     rows = event_rows(ledger, position)
     _, note = checkpoint_of(key, rows.batches)
     leaves = batch_leaves(rows.batches)

@@ -46,6 +46,24 @@ def signer(settings: Settings, ledger: Ledger) -> SignerKey:
     return key
 
 
+def recorded_signer(settings: Settings, ledger: Ledger) -> SignerKey:
+    """The key that signs now, for whoever only reads: on record already, and here.
+
+    Raises:
+        LedgerError: no key is on record, or the one on record is not here.
+    """
+    recorded = recorded_keys(ledger)
+    if not recorded:
+        raise LedgerError("no key of this log is on record", hint="make one: starledger ledger key")
+    key = signing_key(keys_directory(settings), ledger.origin, first_use=False)
+    if key.verifier != recorded[-1]:
+        raise LedgerError(
+            f"this log is signed with the key {recorded[-1]}, and {keys_directory(settings)} holds another",
+            hint="see `starledger ledger key`",
+        )
+    return key
+
+
 def new_signer(settings: Settings, ledger: Ledger) -> VerifierKey:
     """Make a new key, which signs from now on; old public keys are kept, so that old checkpoints verify."""
     key = change_key(keys_directory(settings), ledger.origin).key

@@ -145,7 +145,11 @@ class _Answers:
         adapter = TypeAdapter(inspect.signature(page.read, eval_str=True).return_annotation)
 
         def as_html(request: Request, value: Any) -> bytes:
-            reader = {"audience": self._archive.audience, "user": self._user(request)}
+            reader = {
+                "audience": self._archive.audience,
+                "user": self._user(request),
+                "query": str(request.query_params),
+            }
             path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
             return html(page.template, value, self._address, path, reader).encode()
 

@@ -34,6 +34,8 @@ _FREE = (None, "F")
 """SDMX CL_CONF_STATUS of figures that anybody may see: free, or not said to be anything else."""
 _TABLE_BYTES = 160 * 2**20
 _WITHHELD = "withheld: it rests on a confidential figure"
+NOT_AS_BUILT = "its files are not those that were built"
+"""All that the public is told of a snapshot that does not verify."""
 
 Prove = Callable[[int], str]
 
@@ -318,11 +320,10 @@ class Archive:
 
     def _table(self, found: SnapshotRef, name: str) -> pl.DataFrame:
         rows = found.table(name)
-        if not self.public or name not in ("observations", "bands", "judgements"):
+        if not self.public or name not in ("observations", "bands", "judgements", "counterfactuals"):
             return rows
-        secret = found.table("observations").filter(
-            pl.col("conf_status").is_not_null() & (pl.col("conf_status") != "F")
-        )
+        observations = found.table("observations")
+        secret = observations.filter([self.withheld(said) for said in observations["conf_status"]])
         return _without(rows, secret, name)
 
 
@@ -340,6 +341,9 @@ def _without(rows: pl.DataFrame, secret: pl.DataFrame, name: str) -> pl.DataFram
             pl.when(~hide).then("value").alias("value"),
             pl.when(hide).then(pl.lit(_WITHHELD)).otherwise("band_reason").alias("band_reason"),
         )
+    if name == "counterfactuals":  # each says the figure as it is
+        those = secret.select("organisation", input="indicator").unique()
+        return rows.join(those, on=["organisation", "input"], how="anti", maintain_order="left")
     those = secret.select("organisation", capped_by="indicator", secret=pl.lit(True)).unique()
     hide = pl.col("secret").fill_null(False)
     return (

@@ -12,7 +12,7 @@ from typing import Any
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
-from audit.web.archive import NotWholeError
+from audit.web.archive import NOT_AS_BUILT, NotWholeError
 from ratings.errors import LedgerError, NotFoundError, StarledgerError
 
 
@@ -60,7 +60,7 @@ def problem_of(error: Exception, *, public: bool) -> Problem:
             "This rating does not verify and is not shown",
             "Its files are not those that were built. Do not rely on any copy of it until its keeper has "
             "restored it.",
-            ("its files are not those that were built",) if public else error.problems,
+            (NOT_AS_BUILT,) if public else error.problems,
         )
     if isinstance(error, NotFoundError):
         if public or error.hint is None:

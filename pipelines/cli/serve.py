@@ -63,21 +63,18 @@ def serve(
     from warehouse.event_log import now
 
     settings = open_settings(warehouse, database_url, actor)
+    ledger = settings.reading_ledger(_QUERY_SECONDS)
     archive = Archive(
-        settings.reading_ledger(_QUERY_SECONDS),
+        ledger,
         settings.landing,
         settings.snapshots,
         audience=audience,
         now=now,
-        prove=lambda position: prove(settings, position).to_json(),
+        prove=lambda position: prove(settings, position, ledger).to_json(),
     )
     hosts = ("localhost", "127.0.0.1", "::1", host, *(allow_host or ()))
     app = create_app(archive, hosts=hosts, root=root_path.rstrip("/"), sign_in_header=sign_in_header)
-    typer.echo(f"{len(archive.entries())} ratings for the audience {audience} at http://{host}:{port}/")
-    if hidden := archive.hidden():
-        typer.echo(f"{hidden} not released, and not shown; --audience internal shows them")
-    typer.echo("Ctrl+C ends it")
-    uvicorn.run(
+    config = uvicorn.Config(
         app,
         host=host,
         port=port,
@@ -86,6 +83,16 @@ def serve(
         timeout_keep_alive=5,
         server_header=False,
     )
+    listening = config.bind_socket()
+    address = f"[{host}]" if ":" in host else host
+    typer.echo(
+        f"{len(archive.entries())} ratings for the audience {audience} at "
+        f"http://{address}:{listening.getsockname()[1]}/"
+    )
+    if hidden := archive.hidden():
+        typer.echo(f"{hidden} not released, and not shown; --audience internal shows them")
+    typer.echo("Ctrl+C ends it")
+    uvicorn.Server(config).run(sockets=[listening])
 
 
 def _is_loopback(host: str) -> bool:

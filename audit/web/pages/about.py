@@ -44,7 +44,6 @@ PeriodId = Annotated[
     ),
 ]
 Position = Annotated[int, Path(ge=1, le=2**63 - 1, description="Position of an event in the log")]
-Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of a file's bytes")]
 Search = Annotated[str, Query(max_length=100, description="Part of a name or code")]
 PageNumber = Annotated[int, Query(ge=1, le=100_000, description="Which part of a long list, from 1")]
 PageRows = Annotated[int, Query(ge=1, le=MOST_ROWS, description="Rows on one page")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from audit.web.archive import Archive, Entry, NotWholeError
+from audit.web.archive import NOT_AS_BUILT, Archive, Entry, NotWholeError
 from audit.web.pages.about import About, about, maybe
 
 
@@ -64,7 +64,8 @@ def rounds(archive: Archive) -> Rounds:
         try:
             rated.append(_rated(archive, entry))
         except NotWholeError as error:
-            broken.append(Broken(entry.id, entry.state, maybe(entry.since), error.problems))
+            problems = (NOT_AS_BUILT,) if archive.public else error.problems
+            broken.append(Broken(entry.id, entry.state, maybe(entry.since), problems))
     return Rounds(
         audience=archive.audience,
         ledger_kind=archive.ledger.kind,

@@ -157,7 +157,7 @@ def test_a_council_named_as_a_script_is_shown_as_text(shown: Settings) -> None:
     value = ratings(found, snapshot)
     row = replace(value.found.rows[0], name=EVIL)
     named = replace(value, found=replace(value.found, rows=(row,)))
-    reader = {"audience": "internal", "user": None}
+    reader = {"audience": "internal", "user": None, "query": ""}
     text = html("ratings.html", named, on_server(), "/", reader)
     assert EVIL not in text
     assert "&lt;script&gt;" in text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -14,7 +15,7 @@ from hypothesis import settings as hypothesis_settings
 from typer.testing import CliRunner
 
 from audit.web.app import PAGES, SAFE_HEADERS, create_app
-from audit.web.archive import Archive
+from audit.web.archive import NOT_AS_BUILT, Archive
 from audit.web.memory import Memory
 from audit.web.pages.indicator import Bin, bins
 from pipelines.cli import app as command_line
@@ -79,6 +80,24 @@ def test_a_page_says_what_its_twin_says(inside: TestClient, snapshot: str) -> No
     assert twin["cite"].split(".")[0] in page
     for judgement in twin["judgements"]:
         assert judgement["title"] in page.replace("&#39;", "'")
+
+
+def test_a_page_leads_to_the_twin_of_what_it_was_asked(inside: TestClient, snapshot: str) -> None:
+    asked = "q=wal&sort=-star"
+    page = inside.get(f"/snapshots/{snapshot}?{asked}").text
+    assert f'href="/api/snapshots/{snapshot}?{asked.replace("&", "&amp;")}"' in page
+    assert inside.get(f"/snapshots/{snapshot}?_block_vars=x&context=y").status_code == 200
+
+
+def test_a_proof_for_a_reader_makes_and_records_no_key(of_2002: Settings, tmp_path: Path) -> None:
+    elsewhere = replace(of_2002, warehouse=tmp_path)  # the same log, with no keys beside it
+    before = of_2002.ledger().head()
+    with pytest.raises(LedgerError):
+        prove(elsewhere, 1, of_2002.reading_ledger(10.0))
+    assert of_2002.ledger().head() == before
+    assert not (tmp_path / "keys").exists()
+    reading = prove(of_2002, 1, of_2002.reading_ledger(10.0))
+    assert reading.to_json() == prove(of_2002, 1).to_json()
 
 
 def test_an_indicator_shows_its_figures_across_organisations(inside: TestClient, snapshot: str) -> None:
@@ -201,6 +220,7 @@ def test_the_public_sees_released_ratings_only_and_nothing_tells_the_others_from
 def test_a_snapshot_that_was_altered_is_shown_as_such_and_never_as_good(
     of_2002: Settings, snapshot: str
 ) -> None:
+    release(of_2002, snapshot, reason="seen by all")
     reader = client(of_2002)
     table = of_2002.snapshots / snapshot / "stars.parquet"
     path, whole = f"/snapshots/{snapshot}", table.read_bytes()
@@ -212,9 +232,15 @@ def test_a_snapshot_that_was_altered_is_shown_as_such_and_never_as_good(
         assert "does not verify" in reader.get(path).text
         assert "does not verify" in reader.get("/").text
         assert reader.get(f"{path}/organisations/walsall").status_code == 503
+        assert "stars.parquet" in reader.get("/api").text
+        anybody = client(of_2002, "public")
+        for shown in (anybody.get("/").text, anybody.get("/api").text):
+            assert NOT_AS_BUILT in shown
+            assert "stars.parquet" not in shown
     finally:
         table.write_bytes(whole)
     assert reader.get(path).status_code == 200
+    release(of_2002, snapshot, state="held", reason="as before")
 
 
 def test_a_ledger_that_goes_away_has_its_page_and_the_server_stays_up(
