@@ -12,12 +12,12 @@ import dagster as dg
 from pipelines.indicators import IndicatorFigures
 from pipelines.ingest_report import WENT
 from pipelines.received import Conservation, Received
+from ratings.freshness import LATE
 from ratings.periods import describe_period
 
 FRESHNESS, QUALITY = "freshness", "quality"
 CONSERVATION, WHOLE = "conservation", "whole"
 
-_LATE = ("out_of_date", "missing")
 _WARN, _ERROR = dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR
 
 
@@ -59,7 +59,7 @@ def indicator_checks(
 def _freshness(asset: dg.AssetKey, known: IndicatorFigures) -> dg.AssetCheckResult:
     councils = ", ".join(f"{count} {state}" for state, count in sorted(known.councils.items()))
     metadata: dict[str, str | int] = {"state": known.state, "councils": councils}
-    if known.state in _LATE:
+    if known.state in LATE:
         metadata["days_late"] = known.days_late
     if known.age_days is not None:
         metadata["age_days"] = known.age_days
@@ -69,7 +69,7 @@ def _freshness(asset: dg.AssetKey, known: IndicatorFigures) -> dg.AssetCheckResu
             for organisation, period, days in known.worst
         )
     return dg.AssetCheckResult(
-        passed=known.state not in _LATE,
+        passed=known.state not in LATE,
         asset_key=asset,
         check_name=FRESHNESS,
         severity=_WARN,

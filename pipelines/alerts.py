@@ -45,6 +45,7 @@ _STATE, _LOCK = "alerts-sent.json", ".alerts-lock"
 _SECURITY = ("starttls", "tls", "none")
 _TIMEOUT = 10.0
 _NUMBER = (int, float)
+_ANSWERED = (urllib.error.HTTPError, smtplib.SMTPResponseException, smtplib.SMTPRecipientsRefused, ValueError)
 
 
 class AlertError(StarledgerError):
@@ -207,6 +208,8 @@ def send(settings: Settings, alerts: Sequence[Alert], *, now: float) -> list[Ale
                     carry(alert)
                 except (OSError, smtplib.SMTPException, ValueError) as error:
                     troubles.append(f"{channel}: {alert.subject!r}: {error}")
+                    if isinstance(error, _ANSWERED):
+                        continue  # this one was refused; the next may not be
                     break  # what follows would wait as long, for nothing
                 state.sent[f"{channel} {key}"] = now
                 gone[key] = still.pop(key)

@@ -22,11 +22,11 @@ from pipelines.settings import Settings
 from ratings.calendar import NOTHING_ANNOUNCED, due_date, expected_period, working_day_from
 from ratings.catalogue import Catalogue, load_catalogue
 from ratings.errors import NotFoundError
+from ratings.freshness import LATE
 from ratings.periods import describe_period
 from ratings.roster import return_name
 from warehouse.event_log import now
 
-_LATE = ("out_of_date", "missing")
 _AGREED = ("extended", "exempt")
 _NAMED = 10
 _working_day_from = cache(working_day_from)  # two hundred indicators share a few days
@@ -119,7 +119,7 @@ def overdue_returns(settings: Settings, method: str, *, at: int | None = None) -
     late: dict[str, list[LateIndicator]] = {}
     for indicator in catalogue.core():
         figures, name = known[indicator.code], return_name(indicator)
-        if figures.state in _LATE and name in owed["source_return"] and name not in excused:
+        if figures.state in LATE and name in owed["source_return"] and name not in excused:
             late.setdefault(name, []).append(
                 LateIndicator(
                     indicator.code,

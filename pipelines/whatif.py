@@ -97,7 +97,9 @@ def whatif(
     """
     if (supposed.file is None) != (supposed.collection is None):
         raise InputError("a file and its collection go together", hint="give --file F and --collection C")
-    if supposed in (Supposition(), Supposition(scope=supposed.scope)):
+    if supposed.scope is not None and supposed.file is None:
+        raise InputError("a scope is of a file", hint="give --file F and --collection C with --scope")
+    if supposed == Supposition():
         raise InputError(
             "nothing is supposed to be otherwise",
             hint="give --against METHOD, --against-option O, --vintage TIME, or --file F with --collection C",
@@ -131,6 +133,10 @@ def whatif(
             hint="compare methods for the same kind of organisation: starledger methods show",
         )
     found = difference(one.side, other.side)
+    unheard = []
+    if report is not None and not any(found.rows.values()):
+        until = f", as known on the day of its round {other.side.round}" if other.side.round else ""
+        unheard = [f"the file changes no figure that {another.id} looks at{until}"]
     said = as_dict(found, {**one.side.catalogue.organisations, **other.side.catalogue.organisations})
     if found.outcome == "star":
         rules = [_rules(world.side) for world in (one, other)]
@@ -140,7 +146,7 @@ def whatif(
     return {
         "as_it_is": one.says,
         "supposed": other.says,
-        "notes": [*one.notes, *other.notes],
+        "notes": [*one.notes, *other.notes, *unheard],
         "file": None if report is None else report.counts() | {"file": report.file},
         "order": list(CAUSES),
         **said,

@@ -31,6 +31,8 @@ from ratings.roster import return_name
 # discontinued  the series stopped and its last period is known: nothing newer will come
 # missing       no figure is known at all
 STATES = ("fresh", "due", "out_of_date", "discontinued", "missing")
+LATE = ("out_of_date", "missing")
+"""The states of a figure that should be there by now."""
 
 _KEY = ["indicator", "organisation"]
 _RETURN = ["source_return", "owner"]

@@ -28,9 +28,9 @@ class Robustness:
 
     Attributes:
         stars: one row per organisation with a star: `star` (as the method gives it, without decisions),
-            `same` (share of the draws that give it), `lowest` and `highest` (the interval), `rank` (1 more
-            than the organisations with more stars), `rank_lowest` and `rank_highest` (its interval, the best
-            rank first).
+            `same` (share of the draws that give it), `lowest` and `highest` (the interval; -1 for no star),
+            `rank` (1 more than the organisations with more stars), `rank_lowest` and `rank_highest` (its
+            interval, the best rank first).
         probabilities: `organisation`, `star`, `probability`, one row for each star that any draw gives it;
             null where it gives none.
         percent: how many percent of the draws an interval holds.

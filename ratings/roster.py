@@ -137,8 +137,8 @@ def roster(
 
     Returns:
         One row per (organisation, source_return, period), columns ROSTER: `due_on` is when the last
-        indicator of the return is due, `days_late` counts from it, or from `extended_to` (0 unless the state
-        is `due` or `never`), `received_at` is when the first figure came.
+        indicator of the return is due, `days_late` counts from it, or from a later `extended_to` (0 unless
+        the state is `due` or `never`), `received_at` is when the first figure came.
     """
     at = day_of(at_us)
     owed = owed_returns(catalogue, indicators, at)
@@ -163,8 +163,10 @@ def roster(
     existed = (pl.col("opened").is_null() | (pl.col("opened") <= end)) & (
         pl.col("closed").is_null() | (pl.col("closed") >= end)
     )
-    deadline = pl.coalesce("extended_to", "due_on")
-    grace = pl.when(pl.col("extended_to").is_null()).then(pl.col("grace_days")).otherwise(0)
+    # More time never takes any away: neither of the deadline, nor of its days of grace.
+    deadline = pl.max_horizontal("extended_to", "due_on")
+    left = (pl.col("due_on") - deadline).dt.total_days() + pl.col("grace_days")
+    grace = pl.max_horizontal(left, pl.lit(0))
     late = (pl.lit(at) - deadline).dt.total_days()
     state = (
         pl.when(pl.col("received_indicators") > 0)

@@ -51,4 +51,14 @@ def cross_foot(tables: Mapping[str, pl.DataFrame]) -> list[dict[str, Any]]:
             .height,
         ),
     ]
-    return [{"says": says, "one": one, "other": other} for says, one, other in taken if one and other]
+    sides = (
+        (stars, organisations),
+        (stars, tables["lineage"]),
+        (quality, observations),
+        (bands, observations),
+    )
+    return [
+        {"says": says, "one": one, "other": other}
+        for (says, one, other), both in zip(taken, sides, strict=True)
+        if all(side.height for side in both) and (one or other)
+    ]

@@ -198,6 +198,7 @@ def roster(
 ) -> None:
     """Who owes which return for which period, and whether it came: the silent first."""
     from pipelines.roster import roster_rows
+    from ratings.roster import STATES
 
     rows = roster_rows(
         open_settings(warehouse, database_url, actor),
@@ -209,10 +210,7 @@ def roster(
     if as_json:
         print_json(rows)
         return
-    counts = ", ".join(
-        f"{sum(row['state'] == state for row in rows):,} {state}"
-        for state in ("never", "due", "extended", "exempt", "received")
-    )
+    counts = ", ".join(f"{sum(row['state'] == state for row in rows):,} {state}" for state in STATES)
     print_table(
         counts,
         rows[:limit],

@@ -76,7 +76,7 @@ def freshness(
     First every source return with the body that answers for it, then the figures; JSON holds the figures.
     """
     from pipelines.observations import freshness_list
-    from ratings.freshness import by_return
+    from ratings.freshness import LATE, by_return
     from ratings.periods import describe_period
 
     periods = ("latest_period", "expected_period")
@@ -94,7 +94,7 @@ def freshness(
         row | {name: describe_period(row[name]) if row[name] else None for name in periods}
         for row in found.to_dicts()
     ]
-    behind = sum(1 for row in rows if row["state"] in ("out_of_date", "missing"))
+    behind = sum(1 for row in rows if row["state"] in LATE)
     print_table(
         f"{behind:,} of {len(rows):,} figures are out of date or missing",
         by_return(found).to_dicts(),

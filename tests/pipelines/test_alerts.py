@@ -27,14 +27,16 @@ class Hook(ThreadingHTTPServer):
     def __init__(self) -> None:
         self.got: list[dict[str, Any]] = []
         self.status = 200
+        self.refused = ""  # an alert whose words hold this is answered with 413
         hook = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                if hook.status == 200:
+                status = 413 if hook.refused and hook.refused in json.dumps(body) else hook.status
+                if status == 200:
                     hook.got.append(body)
-                self.send_response(hook.status)
+                self.send_response(status)
                 self.end_headers()
 
             def log_message(self, *_: Any) -> None:
@@ -175,6 +177,19 @@ def test_a_webhook_that_answers_with_an_error_counts_as_not_delivered(
         send(where, [ALERT], now=NOW)
     hook.status = 200
     assert send(where, [ALERT], now=NOW + 1) == [ALERT]
+
+
+def test_an_alert_that_is_refused_waits_and_keeps_no_other_back(
+    configured: Callable[[str], Settings], hook: Hook
+) -> None:
+    where = configured(webhook(hook.server_port))
+    other = Alert("run failure y", "y failed", "because of z", "lait")
+    hook.refused = ALERT.subject
+    with pytest.raises(AlertError, match=r"'x failed'.*413"):
+        send(where, [ALERT, other], now=NOW)
+    assert len(hook.got) == 1
+    hook.refused = ""
+    assert send(where, [], now=NOW + 1) == [ALERT]
 
 
 def test_without_a_file_nothing_is_sent_and_nothing_is_written(tmp_path: Path) -> None:

@@ -88,6 +88,18 @@ def test_a_correction_gives_the_stars_that_it_gives_when_it_is_accepted(
     }
 
 
+def test_a_file_that_the_method_does_not_look_at_is_said_to_change_nothing(
+    here: Settings, tmp_path: Path
+) -> None:
+    file = tmp_path / "correction.csv"
+    file.write_text(CORRECTION)
+    late = whatif(here, "ssi-2002", Supposition(file=file, collection="a1_2001"))  # published today
+    assert late["changes"] == []
+    assert late["notes"] == [
+        "the file changes no figure that ssi-2002 looks at, as known on the day of its round 2002-05"
+    ]
+
+
 def test_what_a_full_file_leaves_out_would_be_withdrawn(here: Settings, tmp_path: Path) -> None:
     file = tmp_path / "correction.csv"
     file.write_text(CORRECTION)
@@ -172,6 +184,11 @@ def test_every_method_on_every_vintage(here: Settings) -> None:
     ("words", "says"),
     [
         (["--method", "ssi-2002"], "nothing is supposed to be otherwise"),
+        (["--method", "ssi-2002", "--scope", "overlay"], "a scope is of a file"),
+        (
+            ["--method", "ssi-2002", "--against", "lait-quartile", "--scope", "overlay"],
+            "a scope is of a file",
+        ),
         (["--method", "ssi-2002", "--file", "a.csv"], "go together"),
         (["--method", "ssi-2002", "--file", "a.csv", "--collection", "a1_2001"], "no such file"),
         (["--method", "ssi-2002", "--against", "nobodys"], "no method 'nobodys'"),

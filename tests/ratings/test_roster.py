@@ -95,6 +95,14 @@ def test_an_extension_holds_to_its_last_day_and_an_exemption_for_good() -> None:
     assert _row(date(2024, 9, 1), _received(("T:2", NOW)), exempt)["state"] == "received"
 
 
+@pytest.mark.parametrize("until", [date(2024, 5, 1), date(2024, 5, 31), date(2024, 6, 5)])
+@pytest.mark.parametrize("at", [date(2024, 6, 7), date(2024, 6, 10), date(2024, 6, 11)])
+def test_more_time_that_ends_before_the_days_of_grace_takes_none_away(until: date, at: date) -> None:
+    agreed = _row(at, _received(), Agreement("bury", "R", NOW, until, "flood"))
+
+    assert agreed["state"] == _row(at, _received())["state"]
+
+
 def test_who_did_not_exist_at_the_end_of_a_period_and_a_series_that_stopped_owe_nothing() -> None:
     found = roster(_received(), CATALOGUE, INDICATORS, REGISTER, _us(date(2024, 6, 1)))
 

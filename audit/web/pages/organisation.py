@@ -24,6 +24,7 @@ from audit.web.pages.about import (
     one_organisation,
 )
 from audit.web.pages.figures import Figure, figures_of
+from ratings.freshness import LATE
 from ratings.methods import Method
 from warehouse.query_log import recorded_queries
 from warehouse.snapshot_manifest import microseconds
@@ -31,7 +32,6 @@ from warehouse.snapshot_manifest import microseconds
 _QUESTIONS = 10
 _FLIPS = 5
 _HISTORY = 24
-_LATE_STATES = ("out_of_date", "missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +218,7 @@ def organisation(archive: Archive, snapshot: SnapshotId, organisation: Organisat
     body_known = archive.catalogue.organisations[organisation]
     asked = questions_of(found, archive.catalogue, body_known, method, beside, queries)
     published = _published(archive, found, organisation)
-    late = [f for f in every if f.state in _LATE_STATES]
+    late = [f for f in every if f.state in LATE]
     return OrganisationPage(
         about=said,
         organisation=organisation,
