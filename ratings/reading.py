@@ -232,13 +232,7 @@ def _with_components(rows: pl.DataFrame, read: pl.DataFrame, collection: Collect
         if pivot.value
         else ~pl.col("line").is_in([*pivot.numerator, *pivot.denominator])
     )
-    known = pl.col("line").is_in([*pivot.numerator, *pivot.denominator])
-    why = (
-        pl.when(known)
-        .then(pl.lit(pivot.reason))
-        .otherwise(pl.lit("a line of a kind that [pivot] does not name"))
-    )
-    component = pl.when(~is_figure).then(why).cast(_WORD)
+    component = pl.when(~is_figure).then(pl.lit(pivot.reason, _WORD))
     return read.with_columns(pl.coalesce("out_of_scope", component).alias("out_of_scope")).drop(
         "line", "part", "group"
     )
