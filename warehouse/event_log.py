@@ -332,7 +332,7 @@ class Ledger:
         An event whose payload was purged says nothing any more, and is left out.
 
         Args:
-            types: which types.
+            types: which types; no observation, and no withdrawal of one.
             as_published: only those published by then (microseconds UTC), and those without a publish time.
             as_recorded: only those recorded up to this position, rounded down to a batch end.
 
@@ -340,7 +340,7 @@ class Ledger:
             One dictionary an event: the columns of the `event` table, `payload` parsed.
         """
         table = schema.event
-        query = select(table).where(table.c.type.in_(types)).order_by(table.c.position)
+        query = select(table).where(table.c.type.in_(types), schema.is_no_figure).order_by(table.c.position)
         query = query.where(table.c.position.not_in(select(schema.purged.c.position)))
         with self.database.read() as connection:
             batches = {b.id: b for b in _batches(connection, as_recorded)}

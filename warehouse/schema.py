@@ -81,6 +81,9 @@ batch = Table(
     comment="One append: the events that went in together, and why.",
 )
 
+is_no_figure = text("type NOT IN ('observation', 'withdrawal')")
+"""Condition of the index `event_type`: only a query that says the same, word by word, is answered from it."""
+
 event = Table(
     "event",
     metadata,
@@ -109,8 +112,8 @@ event = Table(
     Index(
         "event_type",
         "type",
-        sqlite_where=text("type NOT IN ('observation', 'withdrawal')"),
-        postgresql_where=text("type NOT IN ('observation', 'withdrawal')"),
+        sqlite_where=is_no_figure,
+        postgresql_where=is_no_figure,
     ),
     comment="The log: immutable facts.",
 )

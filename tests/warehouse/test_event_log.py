@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 import pytest
 from sqlalchemy import text
+from sqlalchemy.event import listen
 from sqlalchemy.exc import DatabaseError
 
 from ratings.errors import LedgerError, NotFoundError
@@ -211,6 +213,17 @@ def test_events_of_a_voided_batch_are_seen_only_before_the_void(ledger: Ledger) 
     assert ledger.events("judgement") == []
     assert len(ledger.events("judgement", as_recorded=first.last_position)) == 1
     assert ledger.batch(first.id).voided_by == 2
+
+
+def test_facts_are_found_without_reading_every_figure(tmp_path: Path) -> None:
+    ledger = Ledger.found(Database(tmp_path / "ledger.db"))
+    asked: list[tuple[str, Any]] = []
+    listen(ledger.database.engine, "before_cursor_execute", lambda *said: asked.append(said[2:4]))
+    ledger.events("evidence")
+    [(query, given)] = [(query, given) for query, given in asked if "FROM event" in query]
+    with ledger.database.read() as connection:
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given).all()
+    assert any("USING INDEX event_type" in step.detail for step in plan)
 
 
 def test_a_batch_or_event_that_is_not_there_is_named(ledger: Ledger) -> None:
