@@ -13,6 +13,7 @@ from audit.sources import Sources
 from ratings.catalogue import Catalogue, Indicator, Organisation
 from ratings.periods import describe_period, period_bounds
 from warehouse.event_log import now
+from warehouse.observations import order_of
 from warehouse.snapshot_manifest import iso
 
 _FIGURE_EVENTS = ("observation", "withdrawal")
@@ -78,10 +79,10 @@ def _revisions(
     sources: Sources, versions: list[dict[str, Any]], used: dict[str, Any] | None
 ) -> dict[str, int]:
     """How many versions of a figure that still stand came before the one that is used, and after it."""
-    order = [_order(e) for e in versions if _voided_by(sources, e) is None]
+    order = [order_of(e) for e in versions if _voided_by(sources, e) is None]
     if used is None:
         return {"before": 0, "after": len(order)}
-    at = _order(used)
+    at = order_of(used)
     return {"before": sum(1 for each in order if each < at), "after": sum(1 for each in order if each > at)}
 
 
@@ -146,17 +147,12 @@ def _history(
             "voided_by": _voided_by(sources, event),
             "source": sources.of(event, read=read and event["type"] == "observation"),
         }
-        for event in sorted(events, key=_order)
+        for event in sorted(events, key=order_of)
     ]
 
 
 def _standing(sources: Sources, events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [event for event in sorted(events, key=_order) if _voided_by(sources, event) is None]
-
-
-def _order(event: dict[str, Any]) -> tuple[int, int]:
-    """The place of an event in order of publication."""
-    return event["published_at"], event["position"]
+    return [event for event in sorted(events, key=order_of) if _voided_by(sources, event) is None]
 
 
 def _voided_by(sources: Sources, event: dict[str, Any]) -> int | None:

@@ -18,7 +18,7 @@ from validations.coverage import councils_present, decimals_as_declared
 from validations.history import Comparison, validate_history
 from validations.totals import are_totals, totals_add_up
 from warehouse.event_log import Batch, NewBatch
-from warehouse.observations import KEY
+from warehouse.observations import KEY, ORDER
 from warehouse.snapshot_manifest import iso
 from warehouse.vintages import VintageEvents
 
@@ -45,7 +45,7 @@ def against_known(
         known.lazy()
         .filter((pl.col("published_at") <= published_at) & (pl.col("type") == "observation"))
         .join(changing.lazy(), on=KEY, how="semi")
-        .sort("published_at", "position")
+        .sort(ORDER)
         .select(*KEY, "value")
         .collect()
     )

@@ -14,7 +14,7 @@ from pipelines.flagged import flagged
 from ratings.revisions import changes, measures
 from warehouse import schema
 from warehouse.event_log import Batch, Ledger
-from warehouse.observations import KEY, with_reasons
+from warehouse.observations import KEY, ORDER, with_reasons
 
 
 def files_read(batches: Iterable[Batch], collections: Collection[str], as_published: int) -> list[int]:
@@ -57,7 +57,7 @@ def figure_history(
     observed = events.filter(pl.col("type") == "observation")
     said = observed.group_by(KEY).agg(pl.col("value").n_unique())
     gone = events.filter(pl.col("type") == "withdrawal").select(KEY).unique()
-    last = events.join(gone, on=KEY, how="semi").sort("published_at", "position").unique(KEY, keep="last")
+    last = events.join(gone, on=KEY, how="semi").sort(ORDER).unique(KEY, keep="last")
     refused = _refused(ledger, as_recorded)
     counts = scope.select(pl.col("indicator").cast(pl.String))
     for name, rows in (

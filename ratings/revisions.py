@@ -48,8 +48,8 @@ def changes(events: pl.DataFrame) -> pl.DataFrame:
 
     Args:
         events: observations and withdrawals that stand, each indicator from one collection: KEY, `type`,
-            `published_at` (microseconds UTC), `position`, `value`, `numerator`, `denominator`, `obs_status`,
-            `conf_status`, `definition`, and `reason` (of withdrawals).
+            `published_at` (microseconds UTC), `stated_by`, `position`, `value`, `numerator`, `denominator`,
+            `obs_status`, `conf_status`, `definition`, and `reason` (of withdrawals).
 
     Returns:
         One row per figure and publication that changed it: KEY, `published_at`, `kind` (one of KINDS),
@@ -59,7 +59,8 @@ def changes(events: pl.DataFrame) -> pl.DataFrame:
     """
     # The codes of a category sort faster than its texts, and any order of keys will do.
     codes = [pl.col(c).cast(pl.Categorical).to_physical().alias(f"{c}_code") for c in KEY]
-    ordered = events.with_columns(codes).sort(*(f"{c}_code" for c in KEY), "published_at", "position")
+    publication = ("published_at", "stated_by", "position")
+    ordered = events.with_columns(codes).sort(*(f"{c}_code" for c in KEY), *publication)
     same_next = _same_key(-1) & (pl.col("published_at").shift(-1) == pl.col("published_at"))
     said = ordered.filter(~same_next.fill_null(False))  # of one time, the last word
     gone = pl.col("type") == "withdrawal"

@@ -1,12 +1,13 @@
 """Observations: which figures were known, as the sources had published them and as we had recorded them.
 
-Here: the as-of law - the state on two time axes is, per key, the last event by (published_at, position).
+Here: the as-of law - the state on two time axes is, per key, the last event in order of publication.
 Not here: how a vintage is turned into events so that this holds (vintages.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import polars as pl
 
@@ -14,6 +15,8 @@ from warehouse import schema
 from warehouse.event_log import Batch, Ledger
 
 KEY = ["indicator", "organisation", "period"]
+ORDER = ["published_at", "stated_by", "position"]
+"""Order of publication: of one time, files as they were recorded; of one file, what was said of it last."""
 SAID = ["value", "numerator", "denominator", "obs_status", "conf_status", "definition"]
 FIGURE = [
     "collection",
@@ -85,6 +88,11 @@ def with_reasons(ledger: Ledger, events: pl.DataFrame) -> pl.DataFrame:
     return events.join(reasons, on="position", how="left")
 
 
+def order_of(event: Mapping[str, Any]) -> tuple[int, int, int]:
+    """The place of one event of the ledger in order of publication (ORDER)."""
+    return event["published_at"], event["stated_by"] or event["batch"], event["position"]
+
+
 def _ranges(batches: list[Batch]) -> list[tuple[int, int]]:
     """Positions of batches, neighbours joined: fewer ranges, one scan each."""
     joined: list[tuple[int, int]] = []
@@ -97,7 +105,7 @@ def _ranges(batches: list[Batch]) -> list[tuple[int, int]]:
 
 
 def state(events: pl.DataFrame, as_published: int | None = None) -> pl.DataFrame:
-    """What is known at a time: per key the last event by (published_at, position), withdrawals left out.
+    """What is known at a time: per key the last event in order of publication, withdrawals left out.
 
     Args:
         events: a timeline.
@@ -107,8 +115,8 @@ def state(events: pl.DataFrame, as_published: int | None = None) -> pl.DataFrame
         The timeline's columns, one row per (collection, indicator, organisation, period).
     """
     seen = events if as_published is None else events.filter(pl.col("published_at") <= as_published)
-    order = seen.select("collection", *KEY, "published_at", "position").with_row_index("row")
-    last = order.sort("published_at", "position").unique(["collection", *KEY], keep="last")["row"]
+    order = seen.select("collection", *KEY, *ORDER).with_row_index("row")
+    last = order.sort(ORDER).unique(["collection", *KEY], keep="last")["row"]
     return seen[last.sort()].filter(pl.col("type") == "observation")
 
 

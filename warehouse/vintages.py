@@ -151,34 +151,29 @@ def _repairs(
     """
     repairs: list[pl.DataFrame] = []
     waiting, after = changed, timeline.filter(pl.col("published_at") > published_at)
-    ordered = sorted(later, key=lambda b: (b.published_at or 0, b.id))
-    for n in ordered:
+    for n in sorted(later, key=_place):
         if not waiting.height:
             break
-        at = n.published_at or 0
-        by_then = (pl.col("published_at") < at) | (
-            (pl.col("published_at") == at) & (pl.col("stated_by") <= n.id)
-        )
-        said, after = after.filter(by_then), after.filter(~by_then)
+        said, after = after.filter(_up_to(n)), after.filter(~_up_to(n))
         waiting = waiting.join(said, on=KEY, how="anti")
         covered = in_scope(waiting, n.scope)
         waiting = waiting.join(covered, on=KEY, how="anti")
         if covered.height:
-            known = state(timeline, at)
-            repairs.append(_restored(covered, known, n))
-            overruled = after.filter(pl.col("published_at") == at).join(covered, on=KEY, how="semi")
-            repairs += _said_again(overruled, known, ordered)
+            repairs.append(_restored(covered, state(timeline.filter(_up_to(n))), n))
     return repairs
 
 
-def _said_again(
-    overruled: pl.DataFrame, known: pl.DataFrame, vintages: Sequence[Batch]
-) -> list[pl.DataFrame]:
-    """The last of what other vintages of one time said of keys, said once more: a repair went over it."""
-    last = overruled.sort("position").unique(KEY, keep="last")
-    speakers = [n for n in vintages if n.id in set(last["stated_by"])]
-    said = [(n, last.filter(pl.col("stated_by") == n.id)) for n in speakers]
-    return [_restored(_figures(theirs.select(KEY), state(theirs)), known, n) for n, theirs in said]
+def _place(vintage: Batch) -> tuple[int, int]:
+    """The place of a vintage in order of publication: of one time, as they were recorded."""
+    return vintage.published_at or 0, vintage.id
+
+
+def _up_to(vintage: Batch) -> pl.Expr:
+    """Whether an event speaks for a vintage or one before it in order of publication."""
+    at = vintage.published_at or 0
+    return (pl.col("published_at") < at) | (
+        (pl.col("published_at") == at) & (pl.col("stated_by") <= vintage.id)
+    )
 
 
 def _restored(old: pl.DataFrame, content: pl.DataFrame, vintage: Batch) -> pl.DataFrame:
@@ -258,16 +253,15 @@ def void_events(voided: Batch, timeline: pl.DataFrame, vintages: Sequence[Batch]
     keys = timeline.filter(of_voided).select(KEY).unique()
     events = timeline.join(keys, on=KEY, how="semi")
     rest = events.filter(~of_voided)
-    since = voided.published_at or 0
-    truth = _figures(keys, state(rest.filter(pl.col("published_at") < since)))
+    truth = _figures(keys, state(rest.filter(_up_to(voided))))
     corrections: list[pl.DataFrame] = []
-    for n in sorted(vintages, key=lambda b: (b.published_at or 0, b.id)):
-        at = n.published_at or 0
-        if n.id == voided.id or at < since:
+    for n in sorted(vintages, key=_place):
+        if _place(n) <= _place(voided):
             continue
-        said = _said_by(n, keys, events)
+        meant = state(events.filter(_up_to(n)))
+        said = _figures(_spoken_of(n, keys, events), meant)
         truth = pl.concat([truth.join(said, on=KEY, how="anti"), said])
-        logged = _figures(keys, state(rest, at)).select(
+        logged = _figures(keys, state(rest.filter(_up_to(n)))).select(
             *KEY, *(pl.col(f"old_{c}").alias(f"log_{c}") for c in [*SAID, "position"])
         )
         wrong = truth.join(logged, on=KEY).filter(
@@ -275,9 +269,9 @@ def void_events(voided: Batch, timeline: pl.DataFrame, vintages: Sequence[Batch]
             | pl.any_horizontal(pl.col(f"old_{c}").ne_missing(pl.col(f"log_{c}")) for c in SAID)
         )
         if wrong.height:
-            correction = _restored(wrong.select(truth.columns), state(events, at), n)
+            correction = _restored(wrong.select(truth.columns), meant, n)
             corrections.append(correction)
-            # After all recorded positions: a correction outranks whatever else is said at its time.
+            # After all recorded positions: a correction outranks what the vintage said before.
             unplaced = correction.with_columns(
                 pl.lit(2**62 + len(corrections), pl.Int64).alias("position"),
                 pl.lit(n.id, pl.Int64).alias("batch"),
@@ -286,25 +280,13 @@ def void_events(voided: Batch, timeline: pl.DataFrame, vintages: Sequence[Batch]
     return pl.concat(corrections) if corrections else pl.DataFrame(schema=EVENT_SCHEMA).select(EVENT_COLUMNS)
 
 
+def _spoken_of(vintage: Batch, keys: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
+    """The keys a vintage said something of: outright, or by leaving its scope as it was."""
+    outright = events.filter(pl.col("stated_by") == vintage.id).select(KEY)
+    return pl.concat([outright, in_scope(keys, vintage.scope)]).unique()
+
+
 def _figures(keys: pl.DataFrame, known: pl.DataFrame) -> pl.DataFrame:
     """Keys with the figure known of each in `old_` columns, null `old_position` where there is none."""
     old = known.select(*KEY, *(pl.col(c).alias(f"old_{c}") for c in [*_RESTORED, "position"]))
     return keys.join(old, on=KEY, how="left")
-
-
-def _said_by(vintage: Batch, keys: pl.DataFrame, events: pl.DataFrame) -> pl.DataFrame:
-    """What a vintage said of some keys: outright, or by leaving the state of its scope as it was."""
-    at = vintage.published_at or 0
-    outright = events.filter(pl.col("stated_by") == vintage.id)
-    before = events.filter(pl.col("published_at") < at)
-    # Of one time, the vintage before this one, whenever what it said was said again in its name.
-    with_it = events.filter(pl.col("published_at") == at, pl.col("stated_by") <= vintage.id)
-    by_then = pl.concat([before, with_it.sort("stated_by", "position").unique(KEY, keep="last")])
-    spoken = outright.select(KEY).unique()
-    covered = pl.concat([spoken, in_scope(keys, vintage.scope).join(spoken, on=KEY, how="anti")])
-    return pl.concat(
-        [
-            _figures(spoken, state(outright)),
-            _figures(covered.join(spoken, on=KEY, how="anti"), state(by_then)),
-        ]
-    )

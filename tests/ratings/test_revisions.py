@@ -19,6 +19,7 @@ SCHEMA = {
     "period": pl.String,
     "type": pl.String,
     "published_at": pl.Int64,
+    "stated_by": pl.Int64,
     "position": pl.Int64,
     "value": pl.Float64,
     "numerator": pl.Float64,
@@ -34,7 +35,7 @@ def frame(*events: dict[str, Any]) -> pl.DataFrame:
     base = {"indicator": "i", "organisation": "o", "period": PERIODS[0], "type": "observation"}
     base |= {"obs_status": "A", "definition": "1"}
     rows = [
-        {name: (base | {"position": n} | event).get(name) for name in SCHEMA}
+        {name: (base | {"stated_by": n, "position": n} | event).get(name) for name in SCHEMA}
         for n, event in enumerate(events)
     ]
     return pl.DataFrame(rows, schema=SCHEMA)
@@ -84,6 +85,13 @@ def test_a_late_file_and_its_repair_are_what_the_world_saw() -> None:
 def test_of_one_time_the_last_word_counts() -> None:
     """A file read again under corrected definitions: our correction, not the source's revision."""
     assert kinds(said(1, 5.0), said(1, 6.0), said(2, 6.0)) == [(1, "new")]
+
+
+def test_of_one_time_what_is_said_late_for_an_early_file_is_not_the_last_word() -> None:
+    repair = said(2, 5.0, stated_by=1, position=9)
+    assert kinds(said(1, 7.0), said(2, 6.0, stated_by=2), repair) == [(1, "new"), (2, "revised")]
+    changed = changes(frame(said(1, 7.0), said(2, 6.0, stated_by=2), repair))
+    assert changed.filter(kind="revised")["later"].to_list() == [6.0]
 
 
 def test_a_value_that_becomes_missing_is_revised_and_not_measured() -> None:

@@ -81,6 +81,7 @@ def naive_state(files: list[File], as_published: int) -> dict[Key, Said]:
     return known
 
 
+K = ("i1", "o1", "2020-01-01/P1Y")
 keys = st.tuples(st.sampled_from(INDICATORS), st.sampled_from(ORGANISATIONS), st.sampled_from(PERIODS))
 said = st.sampled_from(
     [
@@ -97,7 +98,8 @@ said = st.sampled_from(
 
 
 @st.composite
-def files(draw: st.DrawFn) -> File:
+def files(draw: st.DrawFn, keys: st.SearchStrategy[Key], last: int) -> File:
+    """A file of some keys, out at a time up to `last`."""
     kind = draw(st.sampled_from(["full", "full", "overlay", "named"]))
     scope = {"full": FULL, "overlay": OVERLAY}.get(kind) or {
         "kind": "named",
@@ -106,12 +108,16 @@ def files(draw: st.DrawFn) -> File:
     }
     figures = draw(st.dictionaries(keys, said, max_size=8))
     refused = draw(st.frozensets(keys, max_size=2))
-    return File(draw(st.integers(1, 5)), scope, figures, refused)
+    return File(draw(st.integers(1, last)), scope, figures, refused)
 
 
-acts = st.lists(
-    st.one_of(files(), files(), files(), st.builds(Void, st.integers(0, 4))), min_size=1, max_size=9
-)
+def acts(keys: st.SearchStrategy[Key], last: int) -> st.SearchStrategy[list[File | Void]]:
+    file = files(keys, last)
+    return st.lists(st.one_of(file, file, file, st.builds(Void, st.integers(0, 4))), min_size=1, max_size=9)
+
+
+histories = st.one_of(acts(keys, last=5), acts(st.just(K), last=2))
+"""Of many figures; and of one, where files of one time, late ones and voids meet in every way."""
 
 
 def play(ledger: Ledger, history: list[File | Void]) -> list[tuple[int, list[File]]]:
@@ -159,7 +165,6 @@ def figures_of(known: pl.DataFrame) -> dict[Key, Said]:
     return {row[:3]: row[3:] for row in known.select(*KEY, *SAID).iter_rows()}
 
 
-K = ("i1", "o1", "2020-01-01/P1Y")
 AT_ONE_TIME = [
     File(3, FULL, {}, frozenset()),
     File(3, OVERLAY, {K: (1.0, None, None, "A", None, "1")}, frozenset()),
@@ -177,10 +182,22 @@ AGREED_AT_ONE_TIME = [
 ]
 
 
+VOIDED_ONE_AFTER_THE_OTHER = [
+    File(2, FULL, ONE),
+    File(2, FULL, ONE),
+    File(1, FULL, {}),
+    File(2, OVERLAY, ONE),
+    File(1, FULL, {}),
+    Void(0),
+    Void(2),
+]
+
+
 @example(history=AT_ONE_TIME)
 @example(history=AGREED_AT_ONE_TIME)
-@settings(deadline=None, max_examples=150, suppress_health_check=list(HealthCheck))
-@given(history=acts)
+@example(history=VOIDED_ONE_AFTER_THE_OTHER)
+@settings(deadline=None, max_examples=120, suppress_health_check=list(HealthCheck))
+@given(history=histories)
 def test_any_log_gives_what_a_naive_reader_of_the_files_gets(history: list[File | Void], new_ledger) -> None:
     ledger = new_ledger()
     seen = play(ledger, history)

@@ -31,6 +31,7 @@ from audit.web.pages.about import (
 )
 from audit.web.pages.figures import Figure, figures_of
 from ratings.errors import NotFoundError
+from warehouse.observations import order_of
 from warehouse.snapshot_manifest import microseconds
 
 Published = Annotated[date | None, Query(description="As published by the end of this day")]
@@ -203,7 +204,7 @@ def _versions(
         if event["type"] in ("observation", "withdrawal")
         and (not archive.public or archive.covers(found, event))
     ]
-    events.sort(key=lambda e: (e["published_at"], e["position"]))
+    events.sort(key=order_of)
     used = set(found.table("observations", organisation=organisation, indicator=indicator)["position"])
     at = _known_on(archive, events, published, recorded) if published or recorded else None
     return tuple(_version(archive, found, event, used, at) for event in events)
@@ -212,7 +213,7 @@ def _versions(
 def _known_on(
     archive: Archive, events: list[dict[str, Any]], published: date | None, recorded: date | None
 ) -> int | None:
-    """The version that was known at the end of two days: the last by (published, position) that stands."""
+    """The version that was known at the end of two days: the last in order of publication that stands."""
     until = microseconds(published.isoformat()) + _DAY if published else None
     position = archive.position_on(recorded) if recorded else None
     batches = {b.id: b for b in archive.batches()}
