@@ -8,7 +8,7 @@ Not here: the numbers (ratings, pipelines). No browser, no network, no script in
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -19,6 +19,8 @@ from warehouse.snapshot_manifest import iso
 
 _MOST_PERIODS = 40  # rows that can still be read on a page
 _MOST_BARS = 30
+_LONGEST_NAME = 48  # characters of a label
+_BEHIND = {"out_of_date": "Out of date", "missing": "Missing", "due": "Due"}
 _GRADES = {"red": "#b2182b", "amber": "#e08214", "green": "#1b7837"}
 
 
@@ -149,6 +151,63 @@ def distribution_chart(bins: Sequence[tuple[float, float, int]], what: str, unit
     svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
     says = "; ".join(f"{row['stretch']}: {row['count']}" for row in values)
     return _with_alternative(_numbered(svg), title, f"Organisations by figure, in {unit}. {says}.")
+
+
+def freshness_chart(groups: Sequence[tuple[str, int, Mapping[str, int]]], by: str) -> str:
+    """What is not up to date: a bar for each group, cut by state.
+
+    Args:
+        groups: name, how many figures, and how many of them are in each state; in the order to draw.
+        by: what they are counted by, for the title.
+
+    Returns:
+        An SVG document with `title` and `desc`.
+    """
+    import altair as alt
+    import vl_convert
+
+    bars = [
+        (f"{name[: _LONGEST_NAME - 1]}…" if len(name) > _LONGEST_NAME else name, figures, states)
+        for name, figures, states in groups
+    ]
+    names = [f"{number}. {name}" for number, (name, _, _) in enumerate(bars, 1)]
+    values = [
+        {"group": name, "state": words, "count": states[state], "order": order}
+        for name, (_, _, states) in zip(names, bars, strict=True)
+        for order, (state, words) in enumerate(_BEHIND.items())
+    ]
+    totals = [
+        {"group": name, "count": sum(states[state] for state in _BEHIND)}
+        for name, (_, _, states) in zip(names, bars, strict=True)
+    ]
+    title = f"Figures that are not up to date, by {by}"
+    y = alt.Y("group:N", title=None, sort=names, axis=alt.Axis(labelLimit=320))
+    stacked = (
+        alt.Chart(alt.Data(values=values))
+        .mark_bar(stroke="black", strokeWidth=0.5)
+        .encode(
+            x=alt.X("sum(count):Q", title="figures", axis=alt.Axis(tickMinStep=1)),
+            y=y,
+            order="order:Q",
+            color=alt.Color(
+                "state:N",
+                title="left to right",
+                scale=alt.Scale(domain=list(_BEHIND.values()), range=["#b2182b", "#505a5f", "#f4d35e"]),
+            ),
+        )
+    )
+    numbers = (
+        alt.Chart(alt.Data(values=totals))
+        .mark_text(align="left", dx=3, fontSize=9)
+        .encode(x="count:Q", y=y, text="count:Q")
+    )
+    chart = (stacked + numbers).properties(width=380, height=alt.Step(16), title=title)
+    svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
+    says = "; ".join(
+        ", ".join([f"{name}: {figures} figures", *(f"{states[s]} {w.lower()}" for s, w in _BEHIND.items())])
+        for name, figures, states in groups
+    )
+    return _with_alternative(_numbered(svg), title, f"{title}, the worst first. {says}.")
 
 
 def _described(cells: pl.DataFrame, periods: int) -> str:

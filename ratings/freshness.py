@@ -11,7 +11,7 @@ or one further down the list `STATES`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -96,19 +96,33 @@ def by_return(rows: pl.DataFrame) -> pl.DataFrame:
         rows: what `freshness` gives, with `source_return` and `owner`.
 
     Returns:
-        One row per (source_return, owner): `figures`, how many of them are in each of STATES, `days_late` of
-        the latest of them, `age_days` of the oldest. Most figures out of date first, then most missing.
+        What `counted_by` gives for each (source_return, owner).
+    """
+    return counted_by(rows, _RETURN)
+
+
+def counted_by(rows: pl.DataFrame, columns: Sequence[str]) -> pl.DataFrame:
+    """How late figures are, counted by what some columns say, worst first.
+
+    Args:
+        rows: what `freshness` gives, with the columns.
+        columns: such as `organisation`.
+
+    Returns:
+        One row for each of what the columns say: `figures`, how many of them are in each of STATES,
+        `days_late` of the latest of them, `age_days` of the oldest. Most figures out of date first, then most
+        missing.
     """
     counts = [(pl.col("state") == state).sum().cast(pl.Int64).alias(state) for state in STATES]
     return (
-        rows.group_by(_RETURN)
+        rows.group_by(columns)
         .agg(
             pl.len().cast(pl.Int64).alias("figures"),
             *counts,
             pl.col("days_late").max().fill_null(0),
             pl.col("age_days").max(),
         )
-        .sort(-pl.col("out_of_date"), -pl.col("missing"), -pl.col("days_late"), *_RETURN)
+        .sort(-pl.col("out_of_date"), -pl.col("missing"), -pl.col("days_late"), *columns)
     )
 
 

@@ -28,6 +28,7 @@ from audit.web.memory import Memory
 from audit.web.pages.event import event, proof
 from audit.web.pages.figure import figure, figure_of_period
 from audit.web.pages.figures import figures
+from audit.web.pages.freshness import freshness, picture
 from audit.web.pages.indicator import distribution, indicator
 from audit.web.pages.organisation import organisation
 from audit.web.pages.ratings import ratings, table
@@ -81,6 +82,7 @@ PAGES = (
     Page(_ORGANISATION + "/figures/{indicator}", figure, "figure.html"),
     Page(_ORGANISATION + "/figures/{indicator}/{period}", figure_of_period, "figure.html"),
     Page(_INDICATOR, indicator, "indicator.html"),
+    Page(_SNAPSHOT + "/freshness", freshness, "freshness.html"),
     Page(_SNAPSHOT + "/events/{position}", event, "event.html"),
 )
 
@@ -124,6 +126,7 @@ def create_app(
     answers.add_file(app, _SNAPSHOT + "/ratings.parquet", _parquet, table, "application/vnd.apache.parquet")
     answers.add_file(app, _SNAPSHOT + "/events/{position}/proof.json", str.encode, proof, _JSON)
     answers.add_file(app, _INDICATOR + "/distribution.svg", str.encode, distribution, "image/svg+xml")
+    answers.add_file(app, _SNAPSHOT + "/freshness/states.svg", str.encode, picture, "image/svg+xml")
     app.add_api_route("/style.css", _style, methods=["GET"], include_in_schema=False)
     answers.add_errors(app)
     app.middleware("http")(answers.guard)

@@ -17,28 +17,11 @@ from audit.web.addresses import on_server
 from audit.web.app import create_app
 from audit.web.pages.ratings import ratings
 from audit.web.render import html
-from pipelines.rate import build
 from pipelines.settings import Settings
-from tests.audit.test_trace import A1, MAY_2002, RATINGS, ingested
+from tests.audit.web.conftest import EVIL
 from tests.audit.web.test_pages import archive
-from tests.made_ledgers import warehouse
 
 CHROMIUM = Path("/usr/bin/chromium")
-EVIL = "<script>document.title='taken'</script>"
-EVIDENCE = f"""organisation,date,kind,service,indicator,finding,says,source
-Walsall,2002-02-01,inspection,children,,poor,{EVIL},https://example.org/report
-"""
-
-
-@pytest.fixture(scope="module")
-def shown(tmp_path_factory: pytest.TempPathFactory) -> Settings:
-    made = warehouse(tmp_path_factory.mktemp("shown") / "w")
-    ingested(made, "ratings.csv", RATINGS, "published_ratings")
-    ingested(made, "ratings.csv", RATINGS, "judgements")
-    ingested(made, "a1.csv", A1, "a1_2001")
-    ingested(made, "evidence.csv", EVIDENCE, "evidence")
-    build(made, "ssi-2002", as_published=MAY_2002, label=f"May 2002 {EVIL}")
-    return made
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +114,8 @@ def test_no_kind_of_page_has_a_serious_fault_of_accessibility(
         f"{walsall}/figures",
         f"{walsall}/figures/PAF:A1?published=2002-01-01",
         f"{about}/indicators/PAF:A1",
+        f"{about}/freshness",
+        f"{about}/freshness?by=organisation&indicator=PAF:A1",
         f"{about}/events/{event}",
         "/nowhere",
     ):
