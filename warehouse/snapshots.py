@@ -263,7 +263,7 @@ def _check_file(file: Path, said: Mapping[str, Any], others: Mapping[str, Mappin
         with pq.ParquetFile(file) as opened:
             found = opened.read()
         same = digest(found, tuple(said["key"])) == said["digest"]
-    except (OSError, pa.ArrowException, KeyError) as error:
+    except (OSError, pa.ArrowException, KeyError, ValueError) as error:  # ValueError: columns of other types
         if (size := file.stat().st_size) < said["bytes"]:
             return [f"{file.name} is cut short: {size} of {said['bytes']} bytes"]
         return [f"{file.name} was altered and cannot be read as this table: {str(error).splitlines()[0]}"]
