@@ -6,6 +6,7 @@ Not here: how they came there (pipelines/ingest.py), what they make us ask (ques
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from warehouse.event_log import Ledger
@@ -30,12 +31,16 @@ def evidence_of(
         Of each: `event` (its position), `indicator` (null where it is about none), `published_at`, and `says`
         with `kind` and `says`, perhaps `service`, `finding` (good, mixed or poor) and `source`.
     """
-    found = [
+    return as_evidence(
         event
         for event in facts(ledger, "evidence", as_published=as_published)
         if event["organisation"] == organisation
         and (indicator is None or event["indicator"] in (None, indicator))
-    ]
+    )
+
+
+def as_evidence(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Events of evidence as `evidence_of` gives them, the oldest first."""
     return [
         {
             "event": event["position"],
@@ -43,5 +48,5 @@ def evidence_of(
             "published_at": iso(event["published_at"]),
             "says": event["payload"],
         }
-        for event in sorted(found, key=lambda e: (e["published_at"], e["position"]))
+        for event in sorted(events, key=lambda e: (e["published_at"], e["position"]))
     ]

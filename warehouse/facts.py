@@ -6,6 +6,7 @@ Not here: figures, which have periods and revisions (observations.py).
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from warehouse.event_log import Batch, Ledger
@@ -28,20 +29,31 @@ def facts(
     Returns:
         One dictionary an event, in order of position: the columns of the `event` table, `payload` parsed.
     """
-    standing = [
-        batch
-        for batch in ledger.batches(kind="vintage", as_recorded=as_recorded)
-        if batch.voided_by is None and batch.scope["kind"] == "full"
-    ]
-    current = {
-        b.collection: _current([o for o in standing if o.collection == b.collection], as_published)
-        for b in standing
-    }
-    return [
-        event
-        for event in ledger.events(kind, as_published=as_published, as_recorded=as_recorded)
-        if event["collection"] not in current or event["batch"] == current[event["collection"]].id
-    ]
+    batches = ledger.batches(kind="vintage", as_recorded=as_recorded)
+    events = ledger.events(kind, as_published=as_published, as_recorded=as_recorded)
+    return standing(events, replacing(batches), as_published)
+
+
+def replacing(batches: Iterable[Batch]) -> list[Batch]:
+    """Of batches, the files that take the place of every earlier one of their collection, and stand."""
+    return [b for b in batches if b.kind == "vintage" and b.voided_by is None and b.scope["kind"] == "full"]
+
+
+def standing(
+    events: Iterable[dict[str, Any]], files: Iterable[Batch], as_published: int | None
+) -> list[dict[str, Any]]:
+    """Of events of one type, those that stand when every file counts that was published by then.
+
+    Args:
+        events: those published by then.
+        files: as `replacing` gives them: all that the events stand in.
+        as_published: microseconds UTC; None for every time.
+    """
+    by_collection: dict[str | None, list[Batch]] = {}
+    for file in files:
+        by_collection.setdefault(file.collection, []).append(file)
+    current = {name: _current(those, as_published).id for name, those in by_collection.items()}
+    return [e for e in events if current.get(e["collection"], e["batch"]) == e["batch"]]
 
 
 def _current(batches: list[Batch], as_published: int | None) -> Batch:

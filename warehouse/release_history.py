@@ -40,9 +40,9 @@ class Step:
     reason: str
 
 
-def history(ledger: Ledger, snapshot_id: str | None = None) -> list[Step]:
-    """Every step taken, of one snapshot or all, in the order of the log."""
-    actors = {b.id: b.actor for b in ledger.batches(kind="release")}
+def history(ledger: Ledger, snapshot_id: str | None = None, *, as_recorded: int | None = None) -> list[Step]:
+    """Every step taken, of one snapshot or all, in the order of the log; up to a position, or all."""
+    actors = {b.id: b.actor for b in ledger.batches(kind="release", as_recorded=as_recorded)}
     steps = [
         Step(
             snapshot=event["payload"]["snapshot"],
@@ -52,7 +52,7 @@ def history(ledger: Ledger, snapshot_id: str | None = None) -> list[Step]:
             actor=actors[event["batch"]],
             reason=event["reason"] or "",
         )
-        for event in ledger.events("release")
+        for event in ledger.events("release", as_recorded=as_recorded)
     ]
     return [step for step in steps if snapshot_id is None or step.snapshot == snapshot_id]
 

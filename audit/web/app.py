@@ -10,7 +10,7 @@ import hashlib
 import inspect
 import io
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
@@ -19,8 +19,10 @@ import polars as pl
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter
+from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from audit.web.addresses import on_server
 from audit.web.archive import Archive, NotWholeError
@@ -42,7 +44,7 @@ _BODY_BYTES = 48 * 2**20
 _HTML, _JSON = "text/html; charset=utf-8", "application/json"
 _STYLE = files("audit.web") / "static" / "style.css"
 
-SAFE_HEADERS: Mapping[str, str] = {
+SAFE_HEADERS: dict[str, str] = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; "
         "frame-ancestors 'none'"
@@ -54,6 +56,7 @@ SAFE_HEADERS: Mapping[str, str] = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
 }
+_NOT_KEPT = {"Cache-Control": "no-store"}  # where an answer says nothing else
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +132,7 @@ def create_app(
     answers.add_file(app, _SNAPSHOT + "/freshness/states.svg", str.encode, picture, "image/svg+xml")
     app.add_api_route("/style.css", _style, methods=["GET"], include_in_schema=False)
     answers.add_errors(app)
-    app.middleware("http")(answers.guard)
+    app.add_middleware(_Guard, answers=answers)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(hosts), www_redirect=False)
     return app
 
@@ -203,17 +206,6 @@ class _Answers:
         endpoint.__signature__ = inspect.Signature([asks, *each])  # type: ignore[attr-defined]
         return endpoint
 
-    async def guard(self, request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        """Nobody who has not signed in, where that is asked; safe headers on every answer."""
-        if self._header and not self._user(request):
-            response = self._problem(request, Problem(401, "You are not signed in", "Sign in and come back."))
-        else:
-            response = await call_next(request)
-        for name, value in SAFE_HEADERS.items():
-            response.headers.setdefault(name, value)
-        response.headers.setdefault("Cache-Control", "no-store")
-        return response
-
     def add_errors(self, app: FastAPI) -> None:
         """Every error as a page of its own, or as JSON under /api."""
 
@@ -221,12 +213,12 @@ class _Answers:
             problem = problem_of(error, public=self._archive.public)
             if problem.status >= 500:
                 _LOG.error("%s: %s", type(error).__name__, problem.title)
-            return self._problem(request, problem)
+            return self.problem(request, problem)
 
         for kind in (StarledgerError, NotWholeError, HTTPException, RequestValidationError, Exception):
             app.add_exception_handler(kind, known)
 
-    def _problem(self, request: Request, problem: Problem) -> Response:
+    def problem(self, request: Request, problem: Problem) -> Response:
         path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
         if path == "/api" or path.startswith("/api/"):
             return Response(TypeAdapter(Problem).dump_json(problem), problem.status, media_type=_JSON)
@@ -234,9 +226,38 @@ class _Answers:
         text = html("problem.html", problem, self._address, path, reader)
         return Response(text, problem.status, headers=dict(SAFE_HEADERS), media_type=_HTML)
 
+    def refused(self, request: Request) -> bool:
+        """Whether a reader has to sign in first."""
+        return bool(self._header) and not self._user(request)
+
     def _user(self, request: Request) -> str | None:
         """Who signed in, as the proxy says."""
         return request.headers.get(self._header) if self._header else None
+
+
+class _Guard:
+    """Nobody who has not signed in, where that is asked; safe headers on every answer.
+
+    Between the server and the app (ASGI), where it costs least: every answer goes through it.
+    """
+
+    def __init__(self, app: ASGIApp, answers: _Answers) -> None:
+        self._app = app
+        self._answers = answers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_safely(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in (SAFE_HEADERS | _NOT_KEPT).items():
+                    headers.setdefault(name, value)
+            await send(message)
+
+        answer = self._app
+        if scope["type"] == "http" and self._answers.refused(request := Request(scope)):
+            problem = Problem(401, "You are not signed in", "Sign in and come back.")
+            answer = self._answers.problem(request, problem)
+        await answer(scope, receive, send_safely)
 
 
 def _answer(request: Request, body: _Body) -> Response:

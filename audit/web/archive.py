@@ -1,39 +1,40 @@
 """Archive: what a reader of the pages may see, and nothing else.
 
-Here: which snapshots exist for whom, proof that each is whole before anything of it is shown, its tables in
-    memory, confidential figures taken out for the public, and the ledger opened for reading.
-Not here: what stands on a page (pages/), addresses and answers (app.py).
+Here: proof that a snapshot is whole before anything of it is shown, its tables in memory, and what of the log
+    is for whom.
+Not here: which snapshots exist (watch.py), what the log says (known.py), what is confidential in a table
+    (tables.py), what stands on a page (pages/), addresses and answers (app.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import polars as pl
 
+from audit.method_versions import built_with
 from audit.sources import Sources
 from audit.web.memory import Memory
-from ratings.catalogue import Catalogue, load_catalogue
-from ratings.errors import LedgerError, NotFoundError, SnapshotError
+from audit.web.tables import FREE, SAYING_FIGURES, Table, by_organisation, confidential, without
+from audit.web.watch import Entry, Watch, stamp
+from ratings.catalogue import Catalogue
+from ratings.errors import NotFoundError, SnapshotError
+from ratings.methods import Method
+from ratings.queries import Query
 from warehouse.event_log import Batch, Ledger
 from warehouse.landing import Landing
-from warehouse.named_in_log import with_named
-from warehouse.release_history import RELEASED, Step, current, history, states
 from warehouse.snapshot_manifest import microseconds
-from warehouse.snapshots import SnapshotRef, snapshot, snapshot_ids, verify
+from warehouse.snapshots import SnapshotRef, snapshot, verify
 
 PUBLIC, INTERNAL = "public", "internal"
 AUDIENCES = (PUBLIC, INTERNAL)
-_DRAFT = "draft"
-_PUBLIC_STATES = (RELEASED, "superseded")
-_FREE = (None, "F")
-"""SDMX CL_CONF_STATUS of figures that anybody may see: free, or not said to be anything else."""
+T = TypeVar("T")
 _TABLE_BYTES = 160 * 2**20
-_WITHHELD = "withheld: it rests on a confidential figure"
+_MANIFESTS, _METHODS = 512, 32  # how many are kept at once
 NOT_AS_BUILT = "its files are not those that were built"
 """All that the public is told of a snapshot that does not verify."""
 
@@ -58,35 +59,27 @@ class NotWholeError(SnapshotError):
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """A snapshot that a reader may know of.
+class Opened(SnapshotRef):
+    """A snapshot that was found whole, as a reader may see it; its tables come from memory.
 
     Attributes:
-        id: its id.
-        state: draft, or the state it entered last.
-        since: when that took effect, microseconds UTC; None for a draft.
-        reason: why it is in that state.
-        current: whether it is the one released now.
+        entry: what this reader may know of it.
+        bound: hash of its manifest, as the log says it was built.
+        kept: gives one of its tables.
     """
 
-    id: str
-    state: str
-    since: int | None
-    reason: str | None
-    current: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Opened(SnapshotRef):
-    """A snapshot that was found whole, as a reader may see it; its tables come from memory."""
-
     entry: Entry = field(kw_only=True)
-    kept: Callable[[str], pl.DataFrame] = field(kw_only=True, repr=False)
+    bound: str = field(kw_only=True)
+    kept: Callable[[str], Table] = field(kw_only=True, repr=False)
 
     def table(self, name: str, **equal: str) -> pl.DataFrame:
         """Rows of one of its tables, as `SnapshotRef.table` gives them."""
-        rows = self.kept(name)
-        return rows.filter(pl.col(column) == value for column, value in equal.items()) if equal else rows
+        return self.kept(name).where(**equal)
+
+    @property
+    def manifest_sha256(self) -> str:
+        """Hash of the manifest's bytes; that they have it was found when the snapshot was verified."""
+        return self.bound
 
     @property
     def as_published(self) -> int:
@@ -99,17 +92,6 @@ class Opened(SnapshotRef):
         return int(self.manifest["as_recorded"])
 
 
-@dataclass(frozen=True, slots=True)
-class _Known:
-    """What the log says of snapshots, as of one position of it."""
-
-    built: Mapping[str, Mapping[str, Any]]
-    steps: tuple[Step, ...]
-    sources: Sources
-    batches: tuple[Batch, ...]
-    catalogue: Catalogue
-
-
 class Archive:
     """Everything the pages read from, for one audience.
 
@@ -120,6 +102,7 @@ class Archive:
         audience: `public` (released snapshots, without confidential figures) or `internal` (everything).
         now: the present, microseconds UTC.
         prove: makes the inclusion proof of the event at a position, as text.
+        every: how long a look at the log and at the files is good for, in seconds.
     """
 
     def __init__(
@@ -131,6 +114,7 @@ class Archive:
         audience: str,
         now: Callable[[], int],
         prove: Prove,
+        every: float = 0.0,
     ) -> None:
         self.ledger = ledger
         self.landing = landing
@@ -138,9 +122,11 @@ class Archive:
         self.audience = audience
         self.now = now
         self.prove = prove
-        self._known: tuple[int, _Known] | None = None
+        self._watch = Watch(ledger, landing, snapshots, public=audience == PUBLIC, now=now, every=every)
         self._problems: Memory[tuple[str, ...]] = Memory(2**20, lambda found: 200 + sum(map(len, found)))
-        self._tables: Memory[pl.DataFrame] = Memory(_TABLE_BYTES, lambda rows: int(rows.estimated_size()))
+        self._manifests: Memory[SnapshotRef] = Memory(_MANIFESTS, lambda found: 1)
+        self._methods: Memory[Method] = Memory(_METHODS, lambda method: 1)
+        self._tables: Memory[Table] = Memory(_TABLE_BYTES, lambda table: int(table.rows.estimated_size()))
 
     @property
     def public(self) -> bool:
@@ -149,46 +135,26 @@ class Archive:
 
     def withheld(self, conf_status: str | None) -> bool:
         """Whether a figure of this confidentiality (SDMX CL_CONF_STATUS) is not for this reader."""
-        return self.public and conf_status not in _FREE
-
-    @property
-    def catalogue(self) -> Catalogue:
-        """Indicators and organisations, with those that only files in the log name, as of the last look."""
-        held = self._known  # a page asks hundreds of times; one look at the log is enough for it
-        return held[1].catalogue if held else self._log().catalogue
+        return self.public and conf_status not in (None, FREE)
 
     def version(self) -> Hashable:
-        """What an answer depends on besides its address; as long as it is the same, so is the answer."""
-        known = self._log()
-        seen = tuple((e.id, e.state, e.current, self._stamp(e.id)) for e in self.entries())
-        return (known.batches[-1].last_position if known.batches else 0, seen)
+        """What an answer depends on besides its address; as long as it is the same, so is the answer.
+
+        Every answer begins here: the log and the files are looked at again, unless that was just now. All
+        else that is asked rests on the last look.
+
+        Raises:
+            LedgerError: the ledger cannot be read now.
+        """
+        return self._watch.look().version
 
     def entries(self) -> list[Entry]:
         """The snapshots that exist for this reader, in no order."""
-        known, at = self._log(), self.now()
-        hold = states(known.steps, at)
-        released = current(known.steps, at)
-        ids = {*known.built, *snapshot_ids(self.snapshots)}
-        found = []
-        for identifier in ids:
-            step = hold.get(identifier)
-            state = step.state if step else _DRAFT
-            if not self.public or state in _PUBLIC_STATES:
-                is_current = released is not None and released.snapshot == identifier
-                found.append(
-                    Entry(
-                        identifier,
-                        state,
-                        step.at if step else None,
-                        step.reason if step else None,
-                        is_current,
-                    )
-                )
-        return found
+        return list(self._watch.last().entries.values())
 
     def hidden(self) -> int:
         """How many snapshots there are that this reader may not see."""
-        return len({*self._log().built, *snapshot_ids(self.snapshots)}) - len(self.entries())
+        return self._watch.last().hidden
 
     def open(self, identifier: str) -> Opened:
         """A snapshot, once it was found whole and to be the one that the log says was built.
@@ -197,38 +163,35 @@ class Archive:
             NotFoundError: there is none for this reader.
             NotWholeError: it is there, and not as it was built.
         """
-        entry = next((e for e in self.entries() if e.id == identifier), None)
+        look = self._watch.last()
+        entry = look.entries.get(identifier)
         if entry is None:
             raise NotFoundError("there is no such snapshot", hint="choose one from the list of ratings")
-        if problems := self.problems(identifier):
+        seen, built = look.stamps[identifier], look.known.built.get(identifier)
+        bound = None if built is None else str(built["manifest_sha256"])
+        if problems := self._problems.once((seen, bound), lambda: self._check(identifier, bound)):
             raise NotWholeError(identifier, problems)
-        found = snapshot(self.snapshots, identifier)
-        stamp = self._stamp(identifier)
+        assert bound is not None
+        found = self._manifests.once(seen, lambda: self._manifest(identifier, seen))
         return Opened(
             found.id,
             found.path,
             found.manifest,
             entry=entry,
-            kept=lambda name: self._tables.once((stamp, name), lambda: self._table(found, name)),
+            bound=bound,
+            kept=lambda name: self._tables.once((seen, name), lambda: self._table(found, seen, name)),
         )
 
-    def problems(self, identifier: str) -> tuple[str, ...]:
-        """What is wrong with a snapshot's directory; looked at again whenever a file of it has changed."""
-        stamp = self._stamp(identifier)
-        if (found := self._problems.get(stamp)) is None:
-            found = self._problems.put(stamp, self._check(identifier))
-        return found
-
-    def _check(self, identifier: str) -> tuple[str, ...]:
-        built = self._log().built.get(identifier)
-        if built is None:
+    def _check(self, identifier: str, bound: str | None) -> tuple[str, ...]:
+        """What is wrong with a snapshot, of which the log says that its manifest has this hash."""
+        if bound is None:
             return ("the log does not say that it was built",)
         try:
             found = snapshot(self.snapshots, identifier)
             problems = verify(found.path)
             if found.manifest["ledger"]["origin"] != self.ledger.origin:
                 problems.append("it was built from another log")
-            if found.manifest_sha256 != built["manifest_sha256"]:
+            if found.manifest_sha256 != bound:
                 problems.append("its manifest is not the one that the log says was built")
         except NotFoundError:
             return ("its directory is missing",)
@@ -236,13 +199,45 @@ class Archive:
             return (error.message if isinstance(error, SnapshotError) else "it cannot be read",)
         return tuple(problems)
 
+    @property
+    def catalogue(self) -> Catalogue:
+        """Indicators and organisations, with those that only files in the log name."""
+        return self._watch.last().known.catalogue
+
     def sources(self) -> Sources:
         """Where events come from."""
-        return self._log().sources
+        return self._watch.last().known.sources
 
     def batches(self) -> tuple[Batch, ...]:
         """Every batch of the log, in order."""
-        return self._log().batches
+        return self._watch.last().known.batches
+
+    def method(self, found: Opened) -> Method:
+        """The very method that a snapshot was built with.
+
+        Raises:
+            MethodError: it is neither installed nor in the log.
+        """
+        said = found.manifest["method"]
+        sha256 = said["sha256"]
+        return self._methods.once(sha256, lambda: built_with(self.ledger, said["id"], sha256))
+
+    def evidence(self, found: Opened, organisation: str) -> list[dict[str, Any]]:
+        """What was known of an organisation beside its figures at a snapshot's times, the oldest first.
+
+        What was recorded later is shown to insiders only: evidence is no input of a rating.
+        """
+        every = self._watch.last().known.evidence(organisation, found.as_published)
+        return [item for item in every if not self.public or item["event"] <= found.as_recorded]
+
+    def queries(self, organisation: str) -> Sequence[Query]:
+        """What a supplier was asked of an organisation, and did not settle: between the two of them."""
+        return () if self.public else self._watch.last().known.queries(organisation)
+
+    def published_ratings(self, found: Opened, organisation: str) -> list[dict[str, Any]]:
+        """The events that say how an organisation was rated by its regulator, by position."""
+        every = self._watch.last().known.published_ratings(organisation)
+        return [event for event in every if not self.public or self.covers(found, event)]
 
     def batches_of(self, found: Opened) -> list[Batch]:
         """The batches of files that were out and recorded at a snapshot's two times."""
@@ -285,72 +280,28 @@ class Archive:
             and not found.table("organisations", organisation=event["organisation"] or "").is_empty()
         )
 
-    def _log(self) -> _Known:
-        """What the log says; read again once it has grown.
+    def _manifest(self, identifier: str, seen: Hashable) -> SnapshotRef:
+        found = snapshot(self.snapshots, identifier)
+        return self._unchanged(found, seen, found)
+
+    def _unchanged(self, found: SnapshotRef, seen: Hashable, read: T) -> T:
+        """What was read of a snapshot after it was found whole, if its files are still the same.
 
         Raises:
-            LedgerError: the ledger cannot be read now.
+            NotWholeError: a file of it has changed since.
         """
-        head = self.ledger.head().position
-        held = self._known
-        if held is None or held[0] != head:
-            if held is not None and head < held[0]:
-                raise LedgerError(
-                    f"the log ends at position {head}, and ended at {held[0]} before: it was cut or replaced",
-                    hint="run `starledger ledger verify` with a checkpoint kept elsewhere",
-                )
-            known = _Known(
-                built={e["payload"]["id"]: e["payload"] for e in self.ledger.events("snapshot_built")},
-                steps=tuple(history(self.ledger)),
-                sources=Sources(self.ledger, self.landing),
-                batches=tuple(self.ledger.batches()),
-                catalogue=with_named(load_catalogue(), self.ledger),
-            )
-            held = self._known = (head, known)
-        return held[1]
+        if stamp(found.path) != seen:
+            raise NotWholeError(found.id, ("its files changed while they were read",))
+        return read
 
-    def _stamp(self, identifier: str) -> Hashable:
-        """What changes whenever a file of a snapshot does."""
-        try:
-            files = sorted((self.snapshots / identifier).iterdir())
-            status = [(f.name, f.stat()) for f in files]
-        except OSError:
-            return (identifier, None)
-        return (identifier, *((n, s.st_ino, s.st_size, s.st_mtime_ns, s.st_ctime_ns) for n, s in status))
+    def _table(self, found: SnapshotRef, seen: Hashable, name: str) -> Table:
+        """A table as this reader may see it."""
+        rows = self._unchanged(found, seen, found.table(name))
+        if self.public and name in SAYING_FIGURES:
+            secret = self._tables.once((seen, "confidential"), lambda: self._confidential(found, seen))
+            rows = without(rows, secret.rows, name)
+        return by_organisation(rows)
 
-    def _table(self, found: SnapshotRef, name: str) -> pl.DataFrame:
-        rows = found.table(name)
-        if not self.public or name not in ("observations", "bands", "judgements", "counterfactuals"):
-            return rows
-        observations = found.table("observations")
-        secret = observations.filter([self.withheld(said) for said in observations["conf_status"]])
-        return _without(rows, secret, name)
-
-
-def _without(rows: pl.DataFrame, secret: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Rows of a table with what confidential figures say taken out."""
-    if secret.is_empty():
-        return rows
-    if name == "observations":
-        hide = pl.col("position").is_in(secret["position"].implode())
-        columns = ("value", "numerator", "denominator")
-        return rows.with_columns(pl.when(~hide).then(pl.col(c)).alias(c) for c in columns)
-    if name == "bands":
-        hide = pl.col("position").is_in(secret["position"].implode())
-        return rows.with_columns(
-            pl.when(~hide).then("value").alias("value"),
-            pl.when(hide).then(pl.lit(_WITHHELD)).otherwise("band_reason").alias("band_reason"),
-        )
-    if name == "counterfactuals":  # each says the figure as it is
-        those = secret.select("organisation", input="indicator").unique()
-        return rows.join(those, on=["organisation", "input"], how="anti", maintain_order="left")
-    those = secret.select("organisation", capped_by="indicator", secret=pl.lit(True)).unique()
-    hide = pl.col("secret").fill_null(False)
-    return (
-        rows.join(those, on=["organisation", "capped_by"], how="left", maintain_order="left")
-        .with_columns(
-            pl.when(~hide).then("cap_value").alias("cap_value"),
-            pl.when(hide).then(pl.lit(_WITHHELD)).otherwise("rule").alias("rule"),
-        )
-        .drop("secret")
-    )
+    def _confidential(self, found: SnapshotRef, seen: Hashable) -> Table:
+        rows = self._unchanged(found, seen, found.table("observations"))
+        return Table(confidential(rows), None)

@@ -16,6 +16,7 @@ from ratings.errors import InputError
 
 _READERS = 64
 _QUERY_SECONDS = 10.0
+_LOOK_SECONDS = 0.5
 
 
 def register(app: typer.Typer) -> None:
@@ -71,6 +72,7 @@ def serve(
         audience=audience,
         now=now,
         prove=lambda position: prove(settings, position, ledger).to_json(),
+        every=_LOOK_SECONDS,
     )
     hosts = ("localhost", "127.0.0.1", "::1", host, *(allow_host or ()))
     app = create_app(archive, hosts=hosts, root=root_path.rstrip("/"), sign_in_header=sign_in_header)

@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from audit.evidence import evidence_of
-from audit.method_versions import built_with
 from audit.questions import questions_of
 from audit.web.archive import Archive, NotWholeError, Opened
 from audit.web.pages.about import (
@@ -26,7 +24,6 @@ from audit.web.pages.about import (
 from audit.web.pages.figures import Figure, figures_of
 from ratings.freshness import LATE
 from ratings.methods import Method
-from warehouse.query_log import recorded_queries
 from warehouse.snapshot_manifest import microseconds
 
 _QUESTIONS = 10
@@ -207,15 +204,10 @@ def organisation(archive: Archive, snapshot: SnapshotId, organisation: Organisat
     rows = found.table("stars", organisation=organisation).to_dicts()
     star = _star(rows[0]) if rows else None
     every = figures_of(archive, found, organisation)
-    method = built_with(archive.ledger, said.method, found.manifest["method"]["sha256"])
-    beside = [
-        item
-        for item in evidence_of(archive.ledger, organisation, as_published=found.as_published)
-        if not archive.public or item["event"] <= found.as_recorded
-    ]
-    # What is asked of a supplier, and not yet settled, is between the two of them.
-    queries = () if archive.public else recorded_queries(archive.ledger)
+    method = archive.method(found)
+    beside = archive.evidence(found, organisation)
     body_known = archive.catalogue.organisations[organisation]
+    queries = archive.queries(organisation)
     asked = questions_of(found, archive.catalogue, body_known, method, beside, queries)
     published = _published(archive, found, organisation)
     late = [f for f in every if f.state in LATE]
@@ -341,10 +333,8 @@ def _published(archive: Archive, found: Opened, organisation: str) -> tuple[str,
         return None
     events = [
         event
-        for event in archive.ledger.events("published_rating")
-        if event["organisation"] == organisation
-        and event["payload"].get("round") == name
-        and (not archive.public or archive.covers(found, event))
+        for event in archive.published_ratings(found, organisation)
+        if event["payload"].get("round") == name
     ]
     if not events or events[-1]["payload"].get("stars") is None:
         return None

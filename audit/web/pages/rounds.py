@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from audit.web.archive import NOT_AS_BUILT, Archive, Entry, NotWholeError
+from audit.web.archive import NOT_AS_BUILT, Archive, NotWholeError
 from audit.web.pages.about import About, about, maybe
+from audit.web.watch import Entry
 
 
 @dataclass(frozen=True, slots=True)
