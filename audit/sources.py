@@ -89,6 +89,14 @@ class Sources:
                 ]
         return source
 
+    def unlike_recorded(self, sha256: str, file_name: str | None) -> str | None:
+        """What is wrong with the landed copy of a file, in a sentence; None where it is still as received."""
+        try:
+            self._landed(sha256, file_name)
+        except StarledgerError as error:
+            return str(error)
+        return None
+
     def _row(
         self, batch: Batch, collection: Collection, row: int
     ) -> tuple[dict[str, Any], Mapping[str, str]]:

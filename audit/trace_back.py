@@ -70,9 +70,7 @@ def resting_on_file(
             ],
         },
         "event": None,
-        "snapshots": [
-            _stars(_Held.of(each), "file", found[0]) for each in _of(ledger, snapshots, snapshot_id)
-        ],
+        "snapshots": [resting(each, "file", found[0]) for each in _of(ledger, snapshots, snapshot_id)],
     }
 
 
@@ -111,6 +109,17 @@ def resting_on_events(
         for position, back in found.items():
             back["snapshots"].append(_stars(held, "event", str(position)))
     return found
+
+
+def resting(found: SnapshotRef, kind: str, identifier: str) -> dict[str, Any]:
+    """Every star of one snapshot that rests on a file or an event, as in `snapshots` of `resting_on_file`.
+
+    Args:
+        found: the snapshot.
+        kind: `file` or `event`.
+        identifier: the file's whole SHA-256, or the event's position.
+    """
+    return _stars(_Held.of(found), kind, identifier)
 
 
 def _event(sources: Sources, position: int) -> dict[str, Any]:

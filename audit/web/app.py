@@ -30,6 +30,7 @@ from audit.web.memory import Memory
 from audit.web.pages.event import event, proof
 from audit.web.pages.figure import figure, figure_of_period
 from audit.web.pages.figures import figures
+from audit.web.pages.file import file
 from audit.web.pages.freshness import freshness, picture
 from audit.web.pages.indicator import distribution, indicator
 from audit.web.pages.organisation import organisation
@@ -67,11 +68,13 @@ class Page:
         path: with the names of what is asked in braces.
         read: from the archive and what is asked to a frozen dataclass.
         template: of the HTML page.
+        kept: whether an answer may be given again: not where it depends on more than log and snapshots.
     """
 
     path: str
     read: Callable[..., Any]
     template: str
+    kept: bool = True
 
 
 _SNAPSHOT = "/snapshots/{snapshot}"
@@ -87,6 +90,7 @@ PAGES = (
     Page(_INDICATOR, indicator, "indicator.html"),
     Page(_SNAPSHOT + "/freshness", freshness, "freshness.html"),
     Page(_SNAPSHOT + "/events/{position}", event, "event.html"),
+    Page(_SNAPSHOT + "/files/{sha256}", file, "file.html", kept=False),
 )
 
 
@@ -164,13 +168,13 @@ class _Answers:
 
         app.add_api_route(
             page.path,
-            self._endpoint(page.read, as_html, _HTML),
+            self._endpoint(page.read, as_html, _HTML, kept=page.kept),
             methods=["GET", "HEAD"],
             include_in_schema=False,
         )
         app.add_api_route(
             "/api" + page.path.rstrip("/"),
-            self._endpoint(page.read, as_json, _JSON),
+            self._endpoint(page.read, as_json, _JSON, kept=page.kept),
             methods=["GET"],
             response_model=adapter._type,
             responses=PROBLEMS,
@@ -186,7 +190,7 @@ class _Answers:
         app.add_api_route(path, endpoint, methods=["GET"], include_in_schema=False)
 
     def _endpoint(
-        self, read: Callable[..., Any], form: Callable[[Request, Any], bytes], type: str
+        self, read: Callable[..., Any], form: Callable[[Request, Any], bytes], type: str, kept: bool = True
     ) -> Callable[..., Response]:
         """What FastAPI calls: it takes what `read` takes, as FastAPI has checked it."""
 
@@ -195,9 +199,9 @@ class _Answers:
             body = self._kept.get(key)
             if body is None:
                 content = form(request, read(self._archive, **asked))
-                body = self._kept.put(
-                    key, _Body(content, type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
-                )
+                body = _Body(content, type, f'"{hashlib.sha256(content).hexdigest()[:32]}"')
+                if kept:
+                    self._kept.put(key, body)
             return _answer(request, body)
 
         taken = list(inspect.signature(read, eval_str=True).parameters.values())[1:]

@@ -6,6 +6,7 @@ Not here: any page.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -43,6 +44,7 @@ PeriodId = Annotated[
         description="A period as first day and duration, `--` for the slash (ISO 8601)",
     ),
 ]
+FileId = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$", description="SHA-256 of a landed file")]
 Position = Annotated[int, Path(ge=1, le=2**63 - 1, description="Position of an event in the log")]
 Search = Annotated[str, Query(max_length=100, description="Part of a name or code")]
 PageNumber = Annotated[int, Query(ge=1, le=100_000, description="Which part of a long list, from 1")]
@@ -249,16 +251,22 @@ def source(archive: Archive, sources: Sources, event: dict[str, Any], *, read: b
         licence=file.get("licence"),
         row=found["row"],
         cells=tuple(Cell(cell["column"], cell["means"], cell["text"]) for cell in found["cells"]),
-        problem=_problem(archive, found["problem"]),
+        problem=told(archive, found["problem"]),
         withheld=withheld,
     )
 
 
-def _problem(archive: Archive, problem: str | None) -> str | None:
-    """Why a cell could not be read back; the public is not told where our files lie."""
+def told(archive: Archive, problem: str | None) -> str | None:
+    """What is wrong with a landed file; the public is not told where our files lie."""
     if problem and archive.public:
         return "the landed file is missing or is not the one that was recorded"
     return problem
+
+
+def batch_at(archive: Archive, position: int) -> Batch:
+    """The batch that an event of the log stands in."""
+    batches = archive.batches()
+    return batches[bisect_right(batches, position, key=lambda b: b.first_position) - 1]
 
 
 def voided_by(batches: dict[int, Batch], event: dict[str, Any]) -> int | None:

@@ -1,6 +1,6 @@
 """Event: one fact of the log beside a rating, and the cell it was read from.
 
-Here: what it says, both its times, its source, and its inclusion proof.
+Here: what it says, both its times, its source, the stars that rest on it, and its inclusion proof.
 Not here: a figure with all its versions (figure.py).
 """
 
@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from audit.trace_back import resting
 from audit.web.archive import Archive
 from audit.web.pages.about import About, Position, SnapshotId, Source, about, maybe, source
+from audit.web.pages.file import Resting, stars_of
 from ratings.errors import NotFoundError
 
 
@@ -29,6 +31,7 @@ class EventPage:
         indicator: what it is about, null where about none.
         says: what it says, by name.
         source: where it comes from.
+        stars: the stars of the snapshot that rest on it.
     """
 
     about: About
@@ -40,6 +43,7 @@ class EventPage:
     indicator: str | None
     says: dict[str, Any]
     source: Source
+    stars: tuple[Resting, ...]
 
 
 _FIGURE = ("period_label", "value", "numerator", "denominator", "obs_status", "reason")
@@ -66,6 +70,7 @@ def event(archive: Archive, snapshot: SnapshotId, position: Position) -> EventPa
         indicator=row["indicator"],
         says=says,
         source=source(archive, archive.sources(), row),
+        stars=tuple(stars_of(resting(found, "event", str(position)))),
     )
 
 

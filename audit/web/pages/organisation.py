@@ -18,6 +18,7 @@ from audit.web.pages.about import (
     OrganisationId,
     SnapshotId,
     about,
+    batch_at,
     moment,
     one_organisation,
 )
@@ -117,7 +118,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What is known beside the figures: an inspection, a survey, a complaint."""
+    """What is known beside the figures: an inspection, a survey, a complaint; `sha256` of its file."""
 
     event: int
     published_at: datetime
@@ -126,6 +127,7 @@ class Evidence:
     finding: str | None
     service: str | None
     indicator: str | None
+    sha256: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +233,7 @@ def organisation(archive: Archive, snapshot: SnapshotId, organisation: Organisat
         could_flip=tuple([f for f in every if f.other_stars][:_FLIPS]),
         questions=tuple(Asked(q.kind, q.indicator, q.decides, q.asks) for q in asked[:_QUESTIONS]),
         questions_total=len(asked),
-        evidence=tuple(_evidence(item) for item in beside),
+        evidence=tuple(_evidence(archive, item) for item in beside),
         history=history(archive, found, organisation),
     )
 
@@ -313,7 +315,7 @@ def _key(every: list[Figure]) -> tuple[Figure, ...]:
     return tuple(sorted(banded, key=lambda f: (f.band or 0, f.indicator))[:_QUESTIONS])
 
 
-def _evidence(item: dict[str, Any]) -> Evidence:
+def _evidence(archive: Archive, item: dict[str, Any]) -> Evidence:
     says = item["says"]
     return Evidence(
         event=item["event"],
@@ -323,6 +325,7 @@ def _evidence(item: dict[str, Any]) -> Evidence:
         finding=says.get("finding"),
         service=says.get("service"),
         indicator=item["indicator"],
+        sha256=batch_at(archive, item["event"]).file_sha256,
     )
 
 

@@ -7,6 +7,7 @@ import pytest
 from pipelines.rate import build
 from pipelines.settings import Settings
 from tests.audit.test_trace import A1, MAY_2002, RATINGS, ingested
+from tests.audit.web.made_told import Told, made_told
 from tests.made_ledgers import warehouse
 
 EVIL = "<script>document.title='taken'</script>"
@@ -25,3 +26,9 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     ingested(made, "evidence.csv", EVIDENCE, "evidence")
     build(made, "ssi-2002", as_published=MAY_2002, label=f"May 2002 {EVIL}")
     return made
+
+
+@pytest.fixture(scope="session")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
+    """Two ratings that are out, with a confidential figure."""
+    return made_told(tmp_path_factory.mktemp("told") / "w")

@@ -106,6 +106,7 @@ def test_no_kind_of_page_has_a_serious_fault_of_accessibility(
     about = f"/snapshots/{snapshot}"
     walsall = f"{about}/organisations/walsall"
     event = shown.ledger().events("evidence")[0]["position"]
+    sha256 = shown.ledger().batches("judgements")[-1].file_sha256
     for path in (
         "/",
         about,
@@ -117,6 +118,7 @@ def test_no_kind_of_page_has_a_serious_fault_of_accessibility(
         f"{about}/freshness",
         f"{about}/freshness?by=organisation&indicator=PAF:A1",
         f"{about}/events/{event}",
+        f"{about}/files/{sha256}",
         "/nowhere",
     ):
         browser_page.goto(address + path)
