@@ -16,8 +16,9 @@ from typing import Any
 
 import polars as pl
 
+from pipelines.append_batch import check_events
+from pipelines.checked_rows import CONTENT
 from pipelines.definitions import signed
-from pipelines.ingest import CONTENT, check_events
 from pipelines.ingest_report import IngestReport, conservation
 from pipelines.settings import Settings
 from pipelines.void import RETRIES

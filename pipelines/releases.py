@@ -1,7 +1,8 @@
 """Releases: when a source file was published, and how that is known.
 
-Here: times as people write them, the `--releases` list, the names of the files a path stands for.
-Not here: what a file says about its own rows' dates (ratings/collections.py).
+Here: times as people write them, the `--releases` list, the names of the files a path stands for,
+    the dates in the rows of a file.
+Not here: which column holds them, and how (ratings/collections.py).
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ratings.collections import FORMATS
+import polars as pl
+
+from ratings.collections import FORMATS, Collection
 from ratings.errors import InputError
-from warehouse.snapshot_manifest import microseconds
+from warehouse.readers import ROW
+from warehouse.snapshot_manifest import iso, microseconds
 
 STATED, OBSERVED, ANNOUNCED = "stated", "observed", "announced"
 """How a publish time is known: the source gives it, we saw the file, the source says when it will be out."""
@@ -136,3 +140,46 @@ def read_releases(path: Path) -> dict[str, int]:
         raise InputError(
             f"cannot be read: {error}", file=str(path), hint="check the path given to --releases"
         ) from error
+
+
+def published_by_file(
+    kind: Collection, release: Release, rows: pl.DataFrame, received_at: int, seen_at: int
+) -> tuple[int, str]:
+    """When a file was published, and how that is known: as given, else by its rows, else when it was seen.
+
+    Args:
+        kind: its collection.
+        release: the file, and the time given for it.
+        rows: the file as printed.
+        received_at: when it was received, microseconds UTC.
+        seen_at: when it was first seen, microseconds UTC.
+
+    Raises:
+        InputError: a row bears a date to come.
+    """
+    if release.published_at is not None:
+        return release.published_at, STATED if release.published_at <= received_at else ANNOUNCED
+    if kind.published is None:
+        return seen_at, OBSERVED
+    times = row_times(kind, rows)
+    late = next((n for n, time in enumerate(times) if time is not None and time > received_at), None)
+    if late is not None:
+        raise InputError(
+            f"the date {iso(times[late] or 0)} lies in the future",
+            row=rows[ROW][late],
+            column=kind.published.column,
+            hint="correct the date, then ingest the file again",
+        )
+    days = [time for time in times if time is not None]
+    return (max(days), STATED) if days else (seen_at, OBSERVED)
+
+
+def row_times(kind: Collection, rows: pl.DataFrame) -> list[int | None]:
+    """The day in each row that its collection reads as when it was published, microseconds UTC; else None."""
+    published = kind.published
+    if published is None:
+        return [None] * rows.height
+    cells = rows[published.column].to_list() if published.column else [None] * rows.height
+    days = {cell: published.day(cell) for cell in set(cells)}
+    times = {cell: None if day is None else parse_time(day.isoformat()) for cell, day in days.items()}
+    return [times[cell] for cell in cells]

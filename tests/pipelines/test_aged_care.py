@@ -204,6 +204,21 @@ def test_what_a_star_hangs_on_is_asked_by_the_name_in_the_file(small: Small) -> 
     assert found["organisation"]["id"] == "agedcare-acacia-house-nsw"
 
 
+def test_a_scope_names_a_body_as_the_files_in_the_log_do(small: Small, tmp_path: Path) -> None:
+    file = extract(tmp_path, "May 2024", FIRST.splitlines()[0])
+
+    def withdrawn(*names: str) -> int:
+        scope = {"kind": "named", "organisations": list(names)}
+        (report,) = ingest(
+            small[0], [file], "aged_care_au", published_at=parse_time("2024-05-31"), scope=scope, dry_run=True
+        )
+        return report.withdrawn
+
+    assert withdrawn("Dianella Home | WA") == 4
+    with pytest.raises(NotFoundError, match="No Such House"):
+        withdrawn("Dianella Home | WA", "No Such House")
+
+
 def test_the_same_file_again_is_known(small: Small) -> None:
     here, figures, _ = small
     landed = here.landing.path(figures[0].sha256)
