@@ -104,7 +104,12 @@ class _Body:
 
 
 def create_app(
-    archive: Archive, *, hosts: tuple[str, ...] = ("*",), root: str = "", sign_in_header: str | None = None
+    archive: Archive,
+    *,
+    hosts: tuple[str, ...] = ("*",),
+    root: str = "",
+    sign_in_header: str | None = None,
+    foot: str | None = None,
 ) -> FastAPI:
     """The pages of an archive.
 
@@ -114,6 +119,7 @@ def create_app(
             elsewhere cannot read this one through a name of its own.
         root: path under which a proxy mounts the pages, such as `/audit`; blank for none.
         sign_in_header: header in which a proxy in front says who signed in; a request without it is refused.
+        foot: words that stand at the foot of each page; of a copy that is kept as files, what it leaves out.
     """
     app = FastAPI(
         title="starledger audit pages",
@@ -124,7 +130,7 @@ def create_app(
         openapi_url="/api/openapi.json",
         root_path=root,
     )
-    answers = _Answers(archive, root, sign_in_header)
+    answers = _Answers(archive, root, sign_in_header, foot)
     for page in PAGES:
         answers.add(app, page)
     answers.add_file(
@@ -144,10 +150,11 @@ def create_app(
 class _Answers:
     """Makes answers, and keeps those that will be the same again."""
 
-    def __init__(self, archive: Archive, root: str, sign_in_header: str | None) -> None:
+    def __init__(self, archive: Archive, root: str, sign_in_header: str | None, foot: str | None) -> None:
         self._archive = archive
         self._address = on_server(root)
         self._header = sign_in_header
+        self._foot = foot
         self._kept: Memory[_Body] = Memory(_BODY_BYTES, lambda body: len(body.content) + 300)
 
     def add(self, app: FastAPI, page: Page) -> None:
@@ -159,6 +166,7 @@ class _Answers:
                 "audience": self._archive.audience,
                 "user": self._user(request),
                 "query": str(request.query_params),
+                "foot": self._foot,
             }
             path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
             return html(page.template, value, self._address, path, reader).encode()

@@ -103,6 +103,7 @@ class Archive:
         now: the present, microseconds UTC.
         prove: makes the inclusion proof of the event at a position, as text.
         every: how long a look at the log and at the files is good for, in seconds.
+        only: a snapshot beside which no other exists; None for all.
     """
 
     def __init__(
@@ -115,6 +116,7 @@ class Archive:
         now: Callable[[], int],
         prove: Prove,
         every: float = 0.0,
+        only: str | None = None,
     ) -> None:
         self.ledger = ledger
         self.landing = landing
@@ -122,7 +124,9 @@ class Archive:
         self.audience = audience
         self.now = now
         self.prove = prove
-        self._watch = Watch(ledger, landing, snapshots, public=audience == PUBLIC, now=now, every=every)
+        self._watch = Watch(
+            ledger, landing, snapshots, public=audience == PUBLIC, now=now, every=every, only=only
+        )
         self._problems: Memory[tuple[str, ...]] = Memory(2**20, lambda found: 200 + sum(map(len, found)))
         self._manifests: Memory[SnapshotRef] = Memory(_MANIFESTS, lambda found: 1)
         self._methods: Memory[Method] = Memory(_METHODS, lambda method: 1)

@@ -42,7 +42,8 @@ def html(template: str, value: Any, address: Address, path: str, reader: Mapping
         value: what it says.
         address: makes its links.
         path: its own path.
-        reader: `audience`, `user` (who signed in), `query` (what the page was asked).
+        reader: `audience`, `user` (who signed in), `query` (what the page was asked), `foot` (words for the
+            foot of the page; none where it is absent).
     """
     found = _environment().get_template(template)
     return found.render(page=value, url=address, path=path, reader=reader)

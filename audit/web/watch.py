@@ -73,6 +73,7 @@ class Watch:
         public: whether only what was released exists.
         now: the present, microseconds UTC.
         every: how long a look is good for, seconds.
+        only: a snapshot beside which no other exists; None for all.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class Watch:
         public: bool,
         now: Callable[[], int],
         every: float,
+        only: str | None = None,
     ) -> None:
         self._ledger = ledger
         self._landing = landing
@@ -91,6 +93,7 @@ class Watch:
         self._public = public
         self._now = now
         self._every = every
+        self._only = only
         self._held: Look | None = None
         self._failed: tuple[float, LedgerError] | None = None
         self._looking = threading.Lock()
@@ -145,6 +148,8 @@ class Watch:
         at = self._now()
         hold, released = states(known.steps, at), current(known.steps, at)
         ids = {*known.built, *snapshot_ids(self._snapshots)}
+        if self._only is not None:
+            ids &= {self._only}
         found = {}
         for identifier in ids:
             step = hold.get(identifier)

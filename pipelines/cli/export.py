@@ -1,12 +1,13 @@
 """Commands export: what leaves the warehouse in formats of others.
 
 Here: their arguments, and writing the file.
-Not here: what stands in it (audit/exports.py, audit/lineage_events.py), the ledger's own export
-    (ledger_admin.py).
+Not here: what stands in it (audit/exports.py, audit/lineage_events.py, pipelines/site.py), the ledger's own
+    export (ledger_admin.py).
 """
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -21,6 +22,7 @@ from pipelines.cli.options import (
     Warehouse,
     open_settings,
     print_json,
+    progress,
     time_of,
 )
 from ratings.errors import InputError
@@ -103,3 +105,38 @@ def sdmx(
         print_json({"file": str(out), "observations": figures.height})
     else:
         print(f"{figures.height:,} observations in {out}")
+
+
+@app.command()
+def site(
+    snapshot: Annotated[
+        str, typer.Option(metavar="ID", help="Of which snapshot; released, or superseded since.")
+    ],
+    out: Annotated[Path, typer.Option(metavar="DIR", help="A directory that is not there yet, or empty.")],
+    depth: Annotated[
+        str | None,
+        typer.Option(
+            help="figures: down to each figure with its versions and cells. events: each event with its "
+            "proof, and every period, too. Default: events, up to 10,000 figures in the snapshot."
+        ),
+    ] = None,
+    warehouse: Warehouse = None,
+    database_url: DatabaseUrl = None,
+    actor: Actor = None,
+    as_json: Json = False,
+) -> None:
+    """Write the public pages of a released snapshot as files, to be read without any server."""
+    from pipelines.site import DEPTHS, FIGURES, write_site
+
+    if depth not in (None, *DEPTHS):
+        raise InputError(f"there is no depth {depth!r}", hint="say figures or events")
+    settings = open_settings(warehouse, database_url, actor)
+    with progress() as tell:
+        written = write_site(settings, snapshot, out, depth, tell)
+    if as_json:
+        print_json(asdict(written))
+        return
+    print(f"{written.files:,} files, {written.bytes / 1e6:,.1f} MB; begin at {out / 'index.html'}")
+    if written.depth == FIGURES:
+        print("left out: pages and proofs of single events, other periods; --depth events writes them too")
+    print(f"SHA256SUMS lists every file; its own SHA-256 is {written.sha256}")
