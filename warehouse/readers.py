@@ -134,8 +134,9 @@ def _workbook(path: Path, collection: Collection, name: str) -> pa.Table:
     end = collection.file.skip_rows + collection.file.header_rows
     printed = _require(header, collection, name)
     numbers = {header.index(printed[column]) for column in collection.number_columns()}
-    sheet.spread(range(end, len(sheet.rows)), numbers)
     places = {column: header.index(found) for column, found in printed.items()}
+    width = max(places.values()) - min(places.values()) + 1 if collection.file.notes else None
+    sheet.spread(range(end, len(sheet.rows)), numbers, notes_from=width)
     body = sheet.rows[end:]
     cells = {c: pa.array([row[at] for row in body], pa.string()) for c, at in places.items()}
     return pa.table(cells | {BLANK: pa.array([not any(row) for row in body], pa.bool_())})

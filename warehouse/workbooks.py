@@ -48,7 +48,7 @@ class Sheet:
     rows: list[Row]
     merged: list[tuple[Place, Place]]
 
-    def spread(self, rows: range, numbers: Container[int] = ()) -> None:
+    def spread(self, rows: range, numbers: Container[int] = (), *, notes_from: int | None = None) -> None:
         """Let every cell of a merged range say what the range says; in columns of numbers, that it is merged.
 
         A number over several rows is the number of none of them: how it is shared is not said.
@@ -56,8 +56,12 @@ class Sheet:
         Args:
             rows: only in these.
             numbers: the columns that hold numbers.
+            notes_from: how many columns a range of one row goes over at least to be a note, which fills its
+                first cell alone; None where there are no notes.
         """
         for (top, left), (bottom, right) in self.merged:
+            if notes_from is not None and top == bottom and right - left + 1 >= notes_from:
+                continue
             for row in range(max(top, rows.start), min(bottom + 1, rows.stop, len(self.rows))):
                 for column in range(left, min(right + 1, len(self.rows[row]))):
                     if (row, column) != (top, left):

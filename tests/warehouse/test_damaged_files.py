@@ -207,6 +207,7 @@ def test_notes_below_a_table_are_told_from_its_rows(tmp_path: Path, form: str) -
         book, out = openpyxl.Workbook(), io.BytesIO()
         for row in [NAMES, *ROWS[:2], *below]:
             book.active.append(row)
+        book.active.merge_cells("A4:E4")
         book.save(out)
         content = out.getvalue()
     else:
