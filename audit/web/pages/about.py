@@ -272,3 +272,8 @@ def batch_at(archive: Archive, position: int) -> Batch:
 def voided_by(batches: dict[int, Batch], event: dict[str, Any]) -> int | None:
     """The batch that took back the file an event speaks for, or the batch it stands in."""
     return batches[event["stated_by"] or event["batch"]].voided_by or batches[event["batch"]].voided_by
+
+
+def return_words(name: str) -> str:
+    """A source return as people read it; one that is not known begins with the collection, if that is."""
+    return name.removeprefix(", ") or "return not known"

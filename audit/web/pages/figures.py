@@ -25,6 +25,7 @@ from audit.web.pages.about import (
     about,
     one_organisation,
     part,
+    return_words,
     title,
     unit,
     words,
@@ -174,7 +175,7 @@ def _figure(
         state=fresh["state"],
         days_late=fresh["days_late"],
         expected_words=words(fresh["expected_period"]),
-        source_return=fresh["source_return"],
+        source_return=return_words(fresh["source_return"]) if fresh["source_return"] else None,
         grade=grade,
         other_stars=fresh.get("other_stars"),
     )

@@ -14,7 +14,18 @@ from fastapi import Query
 
 from audit.charts import freshness_chart
 from audit.web.archive import Archive, Opened
-from audit.web.pages.about import About, PageNumber, PageRows, Part, Search, SnapshotId, about, part, title
+from audit.web.pages.about import (
+    About,
+    PageNumber,
+    PageRows,
+    Part,
+    Search,
+    SnapshotId,
+    about,
+    part,
+    return_words,
+    title,
+)
 from ratings.errors import NotFoundError
 from ratings.freshness import STATES, counted_by
 
@@ -26,7 +37,6 @@ OfIndicator = Annotated[str, Query(max_length=80, description="Only figures of t
 
 _COLUMNS = {"return": "source_return", "organisation": "organisation", "indicator": "indicator"}
 _MOST_DRAWN = 30  # bars that can still be read
-_NO_RETURN = "return not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +112,7 @@ def freshness(
         figures=sum(group.figures for group in groups),
         states={state: sum(group.states[state] for group in groups) for state in STATES},
         found=part(groups, page, rows),
-        returns={name: _return_name(name) for name in fed.drop_nulls().unique().sort()},
+        returns={name: return_words(name) for name in fed.drop_nulls().unique().sort()},
         by=by,
         q=q,
         source_return=source_return,
@@ -168,12 +178,7 @@ def _names(archive: Archive, found: Opened, by: str, ids: list[str]) -> dict[str
         return dict(found.table("organisations").select("organisation", "name").iter_rows())
     if by == "indicator":
         return {code: title(archive, code) for code in ids}
-    return {name: _return_name(name) for name in ids}
-
-
-def _return_name(name: str) -> str:
-    """A source return as people read it; one that is not known begins with the collection, if that is."""
-    return name.removeprefix(", ") or _NO_RETURN
+    return {name: return_words(name) for name in ids}
 
 
 def _owners(archive: Archive, rows: pl.DataFrame, column: str) -> dict[str, tuple[str, ...]]:
