@@ -33,7 +33,9 @@ def explanation(found: SnapshotRef, organisation: str) -> dict[str, list[dict[st
             "value": row["cap_value"],
             "threshold": row["cap_threshold"],
         }
-        for row in found.table("judgements", organisation=organisation).sort("part").to_dicts()
+        for row in sorted(
+            found.table("judgements", organisation=organisation).to_dicts(), key=lambda row: row["part"]
+        )
         if row["capped_by"]
     ]
     return {

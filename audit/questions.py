@@ -7,7 +7,7 @@ Not here: the evidence itself (evidence.py), the rules (ratings), where each fig
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -79,9 +79,9 @@ def questions(
     stars = found.table("stars", organisation=body.id).to_dicts()
     said = found.manifest["method"]
     method = built_with(ledger, said["id"], said["sha256"])
-    asked = questions_of(
-        found, catalogue, body, method, evidence_of(ledger, body.id), recorded_queries(ledger)
-    )
+    services = services_of(method, catalogue)
+    evidence, queries = evidence_of(ledger, body.id), recorded_queries(ledger)
+    asked = questions_of(found, catalogue, body, method, services, evidence, queries)
     return {
         "organisation": {"id": body.id, "name": body.name},
         "snapshot": found.id,
@@ -95,6 +95,7 @@ def questions_of(
     catalogue: Catalogue,
     body: Organisation,
     method: Method,
+    services: Mapping[str, str],
     evidence: Sequence[dict[str, Any]],
     queries: Iterable[Query],
 ) -> list[Question]:
@@ -105,13 +106,21 @@ def questions_of(
         catalogue: the indicators.
         body: the organisation.
         method: the very one that the snapshot was built with.
+        services: as `services_of` gives them.
         evidence: what is known beside its figures, as `evidence_of` gives it.
         queries: those put to suppliers; of an organisation's own, those not accepted are asked again.
     """
     return sorted(
-        _questions(found, catalogue, body, method, evidence, queries),
+        _questions(found, catalogue, body, method, services, evidence, queries),
         key=lambda q: (not q.decides, KINDS.index(q.kind), q.indicator or "", q.asks),
     )
+
+
+def services_of(method: Method, catalogue: Catalogue) -> dict[str, str]:
+    """Indicator -> the service that it counts for, or caps."""
+    caps = {cap.indicator: method.part(cap.part).service for cap in method.caps}
+    counts = method.inputs(catalogue).sort("part", descending=True)
+    return caps | dict(counts.select("indicator", "service").iter_rows())
 
 
 def _questions(
@@ -119,12 +128,12 @@ def _questions(
     catalogue: Catalogue,
     body: Organisation,
     method: Method,
+    services: Mapping[str, str],
     evidence: Sequence[dict[str, Any]],
     queries: Iterable[Query],
 ) -> Iterator[Question]:
     judgements = found.table("judgements", organisation=body.id).to_dicts()
     deciding = _deciding(method, found, judgements)
-    services = _services(method, catalogue)
     touched = {row["service"] for row in judgements if row["part"] in deciding}
     why = explanation(found, body.id)
     yield from _of_judgements(method, judgements, deciding, catalogue)
@@ -132,13 +141,6 @@ def _questions(
     yield from _of_figures(found, catalogue, body, services, why)
     yield from _of_queries(queries, body, services, touched)
     yield from _of_evidence(evidence, found, catalogue, body, method, judgements, services, touched)
-
-
-def _services(method: Method, catalogue: Catalogue) -> dict[str, str]:
-    """Indicator -> the service that it counts for, or caps."""
-    caps = {cap.indicator: method.part(cap.part).service for cap in method.caps}
-    counts = method.inputs(catalogue).sort("part", descending=True)
-    return caps | dict(counts.select("indicator", "service").iter_rows())
 
 
 def _deciding(method: Method, found: SnapshotRef, judgements: list[dict[str, Any]]) -> set[str]:
@@ -181,7 +183,7 @@ def _of_judgements(
 
 
 def _of_near(
-    why: dict[str, list[dict[str, Any]]], catalogue: Catalogue, services: dict[str, str]
+    why: dict[str, list[dict[str, Any]]], catalogue: Catalogue, services: Mapping[str, str]
 ) -> Iterator[Question]:
     """The figures that are nearest to another star; a cap that binds has asked of its own already."""
     capping = {cap["by"] for cap in why["caps"]}
@@ -195,14 +197,17 @@ def _of_figures(
     found: SnapshotRef,
     catalogue: Catalogue,
     body: Organisation,
-    services: dict[str, str],
+    services: Mapping[str, str],
     why: dict[str, list[dict[str, Any]]],
 ) -> Iterator[Question]:
     """Figures that are late or were never reported, and indicators that cannot be relied on.
 
     Dubious is what is graded red, and what is graded amber where the star hangs on it.
     """
-    quality = {row["indicator"]: row for row in found.table("quality").to_dicts()}
+    graded = found.table("quality")
+    quality = dict(
+        zip(graded["indicator"], zip(graded["grade"], graded["reasons"], strict=True), strict=True)
+    )
     rests = {row["indicator"] for row in why["rests_on"]}
     moves = rests | {row["input"] for row in why["counterfactuals"] if row["kind"] == "figure"}
     for row in found.table("freshness", organisation=body.id).to_dicts():
@@ -215,9 +220,9 @@ def _of_figures(
             yield Question("overdue", service, code, comes, asks)
         elif row["state"] == "missing":
             yield Question("missing", service, code, comes, f"Why was {named} never reported?")
-        grade = quality.get(code, {}).get("grade")
+        grade, reasons = quality.get(code, (None, ""))
         if row["state"] != "missing" and (grade == "red" or (grade == "amber" and code in rests)):
-            reason = quality[code]["reasons"].split("\n")[0]
+            reason = reasons.split("\n")[0]
             asks = f"Can {named} be relied on? It is graded {grade}: {reason}"
             yield Question("dubious", service, code, code in moves, asks)
 
@@ -227,7 +232,7 @@ def _named(catalogue: Catalogue, code: str) -> str:
 
 
 def _of_queries(
-    queries: Iterable[Query], body: Organisation, services: dict[str, str], touched: set[str]
+    queries: Iterable[Query], body: Organisation, services: Mapping[str, str], touched: set[str]
 ) -> Iterator[Question]:
     """Queries on this organisation's figures that wait for an answer, or for someone to accept it.
 
@@ -248,13 +253,13 @@ def _of_evidence(
     body: Organisation,
     method: Method,
     judgements: list[dict[str, Any]],
-    services: dict[str, str],
+    services: Mapping[str, str],
     deciding: set[str],
 ) -> Iterator[Question]:
     """Evidence that says the opposite of a band, or of a judgement of how well people are served."""
     bands = found.table("bands", organisation=body.id)
     best = len(method.bandings[0].labels) if method.bandings else 0
-    by_code = {row["indicator"]: row["band"] for row in bands.to_dicts()}
+    by_code = dict(zip(bands["indicator"], bands["band"], strict=True))
     served = {row["service"]: row for row in judgements if row["aspect"] == "serving"}
     for item in evidence:
         says, code = item["says"], item["indicator"]

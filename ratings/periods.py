@@ -348,6 +348,7 @@ def period_bounds(canonical: str) -> tuple[date, date]:
         raise _beyond(canonical) from None
 
 
+@lru_cache(maxsize=8192)
 def describe_period(canonical: str) -> str:
     """A canonical period as a person writes it.
 

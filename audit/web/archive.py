@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import polars as pl
 
 from audit.method_versions import built_with
+from audit.questions import services_of
 from audit.sources import Sources
 from audit.web.memory import Memory
 from audit.web.tables import FREE, SAYING_FIGURES, Table, by_organisation, confidential, without
@@ -65,16 +66,20 @@ class Opened(SnapshotRef):
     Attributes:
         entry: what this reader may know of it.
         bound: hash of its manifest, as the log says it was built.
-        kept: gives one of its tables.
+        kept: gives a table by its name, made by what is given where it is not in memory.
     """
 
     entry: Entry = field(kw_only=True)
     bound: str = field(kw_only=True)
-    kept: Callable[[str], Table] = field(kw_only=True, repr=False)
+    kept: Callable[[str, Callable[[], Table] | None], Table] = field(kw_only=True, repr=False)
 
     def table(self, name: str, **equal: str) -> pl.DataFrame:
         """Rows of one of its tables, as `SnapshotRef.table` gives them."""
-        return self.kept(name).where(**equal)
+        return self.kept(name, None).where(**equal)
+
+    def derived(self, name: str, make: Callable[[Opened], Table]) -> Table:
+        """What is made of its tables once, and then kept in memory beside them under a name of its own."""
+        return self.kept(name, lambda: make(self))
 
     @property
     def manifest_sha256(self) -> str:
@@ -130,6 +135,7 @@ class Archive:
         self._problems: Memory[tuple[str, ...]] = Memory(2**20, lambda found: 200 + sum(map(len, found)))
         self._manifests: Memory[SnapshotRef] = Memory(_MANIFESTS, lambda found: 1)
         self._methods: Memory[Method] = Memory(_METHODS, lambda method: 1)
+        self._services: Memory[dict[str, str]] = Memory(_METHODS, lambda services: 1)
         self._tables: Memory[Table] = Memory(_TABLE_BYTES, lambda table: int(table.rows.estimated_size()))
 
     @property
@@ -183,7 +189,9 @@ class Archive:
             found.manifest,
             entry=entry,
             bound=bound,
-            kept=lambda name: self._tables.once((seen, name), lambda: self._table(found, seen, name)),
+            kept=lambda name, make: self._tables.once(
+                (seen, name), make or (lambda: self._table(found, seen, name))
+            ),
         )
 
     def _check(self, identifier: str, bound: str | None) -> tuple[str, ...]:
@@ -225,6 +233,11 @@ class Archive:
         said = found.manifest["method"]
         sha256 = said["sha256"]
         return self._methods.once(sha256, lambda: built_with(self.ledger, said["id"], sha256))
+
+    def services(self, found: Opened) -> Mapping[str, str]:
+        """Indicator -> the service that it counts for, or caps, by a snapshot's method."""
+        sha256 = found.manifest["method"]["sha256"]
+        return self._services.once(sha256, lambda: services_of(self.method(found), self.catalogue))
 
     def evidence(self, found: Opened, organisation: str) -> list[dict[str, Any]]:
         """What was known of an organisation beside its figures at a snapshot's times, the oldest first.

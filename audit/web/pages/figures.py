@@ -30,6 +30,7 @@ from audit.web.pages.about import (
     unit,
     words,
 )
+from audit.web.tables import Table, by_organisation
 
 State = Annotated[
     Literal["", "fresh", "due", "out_of_date", "missing", "discontinued"],
@@ -131,14 +132,13 @@ def figures(
 def figures_of(archive: Archive, found: Opened, organisation: str) -> list[Figure]:
     """Every figure of an organisation, known or not, by code of its indicator."""
     bands = {row["indicator"]: row for row in found.table("bands", organisation=organisation).to_dicts()}
-    grades = dict(found.table("quality").select("indicator", "grade").iter_rows())
+    quality = found.table("quality")
+    grades = dict(zip(quality["indicator"].to_list(), quality["grade"].to_list(), strict=True))
     rests: dict[str, set[str]] = {}
-    steps = found.table("lineage", organisation=organisation).filter(
-        (pl.col("from_kind") == "judgement") & pl.col("to_kind").is_in(["band", "cap"])
-    )
-    for judgement, indicator in steps.select("from_id", "to_id").iter_rows():
+    steps = found.derived("judgements rest on", _judgements_rest_on).where(organisation=organisation)
+    for _, judgement, indicator in steps.iter_rows():
         rests.setdefault(indicator, set()).add(judgement)
-    fresh = found.table("freshness", organisation=organisation).sort("indicator").to_dicts()
+    fresh = found.table("freshness", organisation=organisation).to_dicts()
     return [
         _figure(
             archive,
@@ -149,6 +149,14 @@ def figures_of(archive: Archive, found: Opened, organisation: str) -> list[Figur
         )
         for row in fresh
     ]
+
+
+def _judgements_rest_on(found: Opened) -> Table:
+    """By organisation, its judgements (`from_id`) and the indicators whose bands or values they rest on."""
+    steps = found.table("lineage").filter(
+        (pl.col("from_kind") == "judgement") & pl.col("to_kind").is_in(["band", "cap"])
+    )
+    return by_organisation(steps.select("organisation", "from_id", "to_id"))
 
 
 def _figure(

@@ -208,9 +208,15 @@ def organisation(archive: Archive, snapshot: SnapshotId, organisation: Organisat
     every = figures_of(archive, found, organisation)
     method = archive.method(found)
     beside = archive.evidence(found, organisation)
-    body_known = archive.catalogue.organisations[organisation]
-    queries = archive.queries(organisation)
-    asked = questions_of(found, archive.catalogue, body_known, method, beside, queries)
+    asked = questions_of(
+        found,
+        archive.catalogue,
+        archive.catalogue.organisations[organisation],
+        method,
+        archive.services(found),
+        beside,
+        archive.queries(organisation),
+    )
     published = _published(archive, found, organisation)
     late = [f for f in every if f.state in LATE]
     return OrganisationPage(
