@@ -1,6 +1,7 @@
 """Keys: the pair a log signs its checkpoints with, and every public key it ever signed with.
 
-Here: making a pair on first use, reading it safely, a new pair in its place, what to do when one is lost.
+Here: making a pair on first use, reading it safely, a new pair in its place, what to do when one is lost; the
+    public keys that a log has on record.
 Not here: the form of keys and signatures (notes.py), when a checkpoint is signed (pipelines).
 
 A directory of keys holds `0001.private` (mode 0600) and `0001.public`, then `0002.…` after a change of keys.
@@ -22,11 +23,14 @@ from typing import TypeVar
 
 from audit.notes import SignerKey, VerifierKey, check_name, parse_signer_key, parse_verifier_key
 from ratings.errors import LedgerError, StarledgerError
+from warehouse.event_log import Ledger
 
 _Key = TypeVar("_Key", SignerKey, VerifierKey)
 _FILE = re.compile(r"(\d{4,})\.(?:private|public)")
 _SEED_BYTES = 32
 _CHANGE = "starledger ledger key --new"
+RECORD = "signing key "
+"""Begins the identity of the batch that records a key; the key is the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +46,11 @@ class NumberedKey:
     number: int
     key: VerifierKey
     signs: bool
+
+
+def recorded_keys(ledger: Ledger) -> list[VerifierKey]:
+    """The keys that the log says it signed with, the oldest first."""
+    return [parse_verifier_key(each.removeprefix(RECORD)) for each in ledger.identities(RECORD)]
 
 
 def signing_key(

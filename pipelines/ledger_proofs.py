@@ -8,25 +8,27 @@ Not here: arguments and output (cli/ledger.py), the forms (audit/proofs.py), has
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
+from audit.event_proofs import checked
 from audit.notes import SignerKey, VerifierKey, parse_verifier_key
 from audit.proofs import (
     Checkpoint,
     ConsistencyProof,
     EventProof,
     make_consistency_proof,
-    make_event_proof,
     sign_checkpoint,
 )
-from audit.verifier import verify_checkpoint, verify_consistency_proof, verify_event_proof
+from audit.verifier import verify_checkpoint, verify_consistency_proof
 from pipelines.settings import Settings
 from pipelines.signing import known_keys, new_signer, recorded_signer, signer
 from ratings.errors import LedgerError, NotFoundError
 from warehouse import merkle, verification
 from warehouse.batch_leaves import batch_leaves
-from warehouse.event_log import Ledger
+from warehouse.event_log import Ledger, now
 from warehouse.proof_rows import event_rows, log_rows
+from warehouse.verified import Verified, keep_verified
 
 
 def public_key(settings: Settings) -> VerifierKey:
@@ -53,7 +55,7 @@ def verify(
     processes: int = 2,
     progress: Callable[[str], None] = lambda _: None,
 ) -> verification.Verification:
-    """Hash everything again; against a checkpoint kept elsewhere, where one is given.
+    """Hash everything again; against a checkpoint kept elsewhere, where one is given. What was found is kept.
 
     Args:
         settings: where the ledger is.
@@ -72,7 +74,23 @@ def verify(
         keys = _known_keys(settings, ledger) if key is None else [parse_verifier_key(key)]
         said = verify_checkpoint(checkpoint, keys, origin=ledger.origin)
         covered = verification.Covered(said.size, said.root, said.position)
-    return verification.verify(ledger, settings.landing, covered, processes=processes, tell=progress)
+    found = verification.verify(ledger, settings.landing, covered, processes=processes, tell=progress)
+    kept = Verified(
+        at=now(),
+        origin=ledger.origin,
+        batches=found.batches,
+        events=found.events,
+        root=found.root.hex(),
+        problems=len(found.problems),
+        against=None if covered is None else covered.position,
+        key_given=key is not None,
+    )
+    try:
+        keep_verified(settings.verified, kept)
+    except OSError as error:  # a copy that may only be read
+        note = f"that it was verified could not be kept in {settings.verified}: {error.strerror}"
+        return replace(found, notes=(*found.notes, note))
+    return found
 
 
 def prove(settings: Settings, position: int, reading: Ledger | None = None) -> EventProof:
@@ -91,10 +109,7 @@ def prove(settings: Settings, position: int, reading: Ledger | None = None) -> E
     key = recorded_signer(settings, reading) if reading else signer(settings, ledger)
     rows = event_rows(ledger, position)
     _, note = checkpoint_of(key, rows.batches)
-    leaves = batch_leaves(rows.batches)
-    proof = make_event_proof(rows.event, rows.salt, rows.path, rows.batch, leaves, note)
-    verify_event_proof(proof, [key.verifier], origin=ledger.origin)
-    return proof
+    return checked(rows, batch_leaves(rows.batches), note, [key.verifier], ledger.origin)
 
 
 def prove_many(
@@ -120,9 +135,7 @@ def prove_many(
         except NotFoundError as error:
             unproved[position] = error.message
             continue
-        proof = make_event_proof(rows.event, rows.salt, rows.path, rows.batch, leaves, note)
-        verify_event_proof(proof, [key.verifier], origin=ledger.origin)
-        proofs[position] = proof.to_json()
+        proofs[position] = checked(rows, leaves, note, [key.verifier], ledger.origin).to_json()
     return proofs, unproved, note, key.verifier
 
 

@@ -53,6 +53,11 @@ class Settings:
         """The directory of all snapshots."""
         return self.warehouse / "snapshots"
 
+    @property
+    def verified(self) -> Path:
+        """What the last verification of the ledger found."""
+        return self.warehouse / "verified.json"
+
     def ledger(self) -> Ledger:
         """Open the ledger.
 

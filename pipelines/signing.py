@@ -9,14 +9,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from audit.keys import change_key, public_keys, signing_key
-from audit.notes import SignerKey, VerifierKey, parse_verifier_key
+from audit.keys import RECORD, change_key, public_keys, recorded_keys, signing_key
+from audit.notes import SignerKey, VerifierKey
 from pipelines.definitions import blank_event, signed
 from pipelines.settings import Settings
 from ratings.errors import LedgerError
 from warehouse.event_log import Ledger, event_frame
-
-_RECORD = "signing key "  # begins the identity of the batch that records one; the key is the rest
 
 
 def keys_directory(settings: Settings) -> Path:
@@ -77,12 +75,7 @@ def known_keys(settings: Settings, ledger: Ledger) -> list[VerifierKey]:
     return list(dict.fromkeys([*recorded_keys(ledger), *here]))
 
 
-def recorded_keys(ledger: Ledger) -> list[VerifierKey]:
-    """The keys that the log says it signed with, the oldest first."""
-    return [parse_verifier_key(each.removeprefix(_RECORD)) for each in ledger.identities(_RECORD)]
-
-
 def _record(settings: Settings, ledger: Ledger, key: VerifierKey) -> None:
     said = {"kind": "signing_key", "id": ledger.origin, "key": str(key)}
-    batch = signed(settings, "definition", f"{_RECORD}{key}", "checkpoints are signed with it from now on")
+    batch = signed(settings, "definition", f"{RECORD}{key}", "checkpoints are signed with it from now on")
     ledger.append(batch, event_frame([blank_event("definition", said)]))

@@ -17,7 +17,6 @@ from audit.web.archive import PUBLIC, Archive
 from audit.web.site import site
 from pipelines.ledger_proofs import prove
 from pipelines.settings import Settings
-from pipelines.signing import recorded_signer
 from ratings.errors import InputError, LedgerError
 from warehouse.event_log import now
 from warehouse.snapshots import snapshot
@@ -83,8 +82,6 @@ def write_site(
     archive = _archive(settings, identifier)
     _check(archive, identifier)
     short = depth == FIGURES
-    if not short:  # each event has a proof beside it: better said now than after an hour
-        recorded_signer(settings, archive.ledger)
     app = create_app(archive, foot=_COPY + (_SHORT if short else ""))
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
@@ -119,6 +116,7 @@ def _archive(settings: Settings, identifier: str) -> Archive:
         audience=PUBLIC,
         now=now,
         prove=lambda position: prove(settings, position, ledger).to_json(),
+        verified=settings.verified,
         every=float("inf"),  # one look for all pages, though the log may grow, or an embargo end, meanwhile
         only=identifier,
     )

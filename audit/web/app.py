@@ -33,6 +33,7 @@ from audit.web.pages.figures import figures
 from audit.web.pages.file import file
 from audit.web.pages.freshness import freshness, picture
 from audit.web.pages.indicator import distribution, indicator
+from audit.web.pages.ledger import checkpoint_beside, ledger, newest_checkpoint
 from audit.web.pages.organisation import organisation
 from audit.web.pages.ratings import ratings, table
 from audit.web.pages.rounds import rounds
@@ -42,7 +43,7 @@ from ratings.errors import StarledgerError
 
 _LOG = logging.getLogger("starledger.web")
 _BODY_BYTES = 48 * 2**20
-_HTML, _JSON = "text/html; charset=utf-8", "application/json"
+_HTML, _JSON, _NOTE = "text/html; charset=utf-8", "application/json", "text/plain; charset=utf-8"
 _STYLE = files("audit.web") / "static" / "style.css"
 
 SAFE_HEADERS: dict[str, str] = {
@@ -91,6 +92,7 @@ PAGES = (
     Page(_SNAPSHOT + "/freshness", freshness, "freshness.html"),
     Page(_SNAPSHOT + "/events/{position}", event, "event.html"),
     Page(_SNAPSHOT + "/files/{sha256}", file, "file.html", kept=False),
+    Page("/ledger", ledger, "ledger.html", kept=False),
 )
 
 
@@ -140,6 +142,8 @@ def create_app(
     answers.add_file(app, _SNAPSHOT + "/events/{position}/proof.json", str.encode, proof, _JSON)
     answers.add_file(app, _INDICATOR + "/distribution.svg", str.encode, distribution, "image/svg+xml")
     answers.add_file(app, _SNAPSHOT + "/freshness/states.svg", str.encode, picture, "image/svg+xml")
+    answers.add_file(app, "/ledger/checkpoint", str.encode, newest_checkpoint, _NOTE)
+    answers.add_file(app, _SNAPSHOT + "/checkpoint", str.encode, checkpoint_beside, _NOTE)
     app.add_api_route("/style.css", _style, methods=["GET"], include_in_schema=False)
     answers.add_errors(app)
     app.add_middleware(_Guard, answers=answers)

@@ -28,6 +28,7 @@ from ratings.methods import Method
 from ratings.queries import Query
 from warehouse.event_log import Batch, Ledger
 from warehouse.landing import Landing
+from warehouse.snapshot_files import CHECKPOINT
 from warehouse.snapshot_manifest import microseconds
 from warehouse.snapshots import SnapshotRef, snapshot, verify
 
@@ -96,6 +97,16 @@ class Opened(SnapshotRef):
         """The last position of the log that counts."""
         return int(self.manifest["as_recorded"])
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether a signed checkpoint of the log lies beside it; older schema versions had none."""
+        return CHECKPOINT in self.manifest.get("files", {})
+
+    @property
+    def checkpoint(self) -> str | None:
+        """The checkpoint, as a note."""
+        return (self.path / CHECKPOINT).read_text("utf-8") if self.has_checkpoint else None
+
 
 class Archive:
     """Everything the pages read from, for one audience.
@@ -106,9 +117,11 @@ class Archive:
         snapshots: the directory of all snapshots.
         audience: `public` (released snapshots, without confidential figures) or `internal` (everything).
         now: the present, microseconds UTC.
-        prove: makes the inclusion proof of the event at a position, as text.
+        prove: makes the inclusion proof of an event, by position, that the checkpoint of its snapshot does
+            not cover, as text.
         every: how long a look at the log and at the files is good for, in seconds.
         only: a snapshot beside which no other exists; None for all.
+        verified: the record of the last verification of the ledger; it need not be there.
     """
 
     def __init__(
@@ -122,6 +135,7 @@ class Archive:
         prove: Prove,
         every: float = 0.0,
         only: str | None = None,
+        verified: Path | None = None,
     ) -> None:
         self.ledger = ledger
         self.landing = landing
@@ -132,6 +146,7 @@ class Archive:
         self._watch = Watch(
             ledger, landing, snapshots, public=audience == PUBLIC, now=now, every=every, only=only
         )
+        self.verified = verified
         self._problems: Memory[tuple[str, ...]] = Memory(2**20, lambda found: 200 + sum(map(len, found)))
         self._manifests: Memory[SnapshotRef] = Memory(_MANIFESTS, lambda found: 1)
         self._methods: Memory[Method] = Memory(_METHODS, lambda method: 1)

@@ -112,6 +112,6 @@ def spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
-def plural(count: int, noun: str) -> str:
-    """A count and its noun."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+def plural(count: int, noun: str, several: str | None = None) -> str:
+    """A count and its noun; with its form for several, where that is not the noun and an s."""
+    return f"{count:,} {noun if count == 1 else several or f'{noun}s'}"

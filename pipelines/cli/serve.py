@@ -73,6 +73,7 @@ def serve(
         now=now,
         prove=lambda position: prove(settings, position, ledger).to_json(),
         every=_LOOK_SECONDS,
+        verified=settings.verified,
     )
     hosts = ("localhost", "127.0.0.1", "::1", host, *(allow_host or ()))
     app = create_app(archive, hosts=hosts, root=root_path.rstrip("/"), sign_in_header=sign_in_header)

@@ -11,16 +11,17 @@ from pathlib import Path
 
 import pytest
 
-from audit.keys import change_key, signing_key
+from audit.keys import change_key, recorded_keys, signing_key
 from audit.notes import parse_verifier_key
 from audit.proof_file import parse_proof
 from audit.proofs import ConsistencyProof, EventProof
 from audit.verifier import verify_checkpoint, verify_consistency_proof, verify_event_proof
-from pipelines.ledger_proofs import make_checkpoint, new_key, public_key
-from pipelines.signing import keys_directory, known_keys, recorded_keys
+from pipelines.ledger_proofs import make_checkpoint, new_key, public_key, verify
+from pipelines.signing import keys_directory, known_keys
 from ratings.errors import LedgerError
 from tests.commands import starledger
 from tests.made_ledgers import some_figures, warehouse
+from warehouse.verified import read_verified
 
 
 def run(directory: Path, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -52,6 +53,19 @@ def test_what_the_commands_write_verifies_offline(tmp_path: Path) -> None:
     other = run(directory, "verify", "--checkpoint", old)
     assert other.returncode == 1
     assert "another" in other.stderr or "this log is" in other.stderr
+
+
+def test_a_verification_that_cannot_be_kept_says_so_and_is_still_one(tmp_path: Path) -> None:
+    settings = warehouse(tmp_path / "w")
+    some_figures(settings)
+    elsewhere = replace(settings, warehouse=tmp_path / "none")
+    found = verify(elsewhere)
+    assert found.ok
+    assert f"could not be kept in {elsewhere.verified}" in found.notes[-1]
+    assert verify(settings).notes == ()
+    kept = read_verified(settings.verified)
+    assert kept is not None
+    assert (kept.events, kept.root) == (found.events, found.root.hex())
 
 
 def test_a_purge_is_named_by_verify_and_breaks_nothing_else(tmp_path: Path) -> None:

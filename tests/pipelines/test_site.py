@@ -175,7 +175,7 @@ def test_what_cannot_be_finished_leaves_nothing(
     def unproved(*_: object) -> None:
         raise LedgerError("its salt is gone")
 
-    monkeypatch.setattr("pipelines.site.prove", unproved)
+    monkeypatch.setattr("audit.web.pages.event.proof_against", unproved)
     with pytest.raises(LedgerError, match=r"proof\.json cannot be written"):
         write_site(cared, snapshot, tmp_path / "half", EVENTS, quiet)
     assert list(tmp_path.iterdir()) == []

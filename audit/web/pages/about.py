@@ -71,6 +71,7 @@ class About:
         current: whether it is the one released now.
         simulated: whether organisations and figures are invented.
         manifest_sha256: what binds all of it.
+        checkpoint: the last position that the checkpoint beside it covers; null where it has none.
     """
 
     id: str
@@ -88,6 +89,7 @@ class About:
     current: bool
     simulated: bool
     manifest_sha256: str
+    checkpoint: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +173,7 @@ def about(archive: Archive, identifier: str) -> tuple[Opened, About]:
         current=entry.current,
         simulated=manifest["simulated"],
         manifest_sha256=found.manifest_sha256,
+        checkpoint=manifest["checkpoint"]["position"] if found.has_checkpoint else None,
     )
 
 

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from audit.event_proofs import proof_against
+from audit.proofs import parse_checkpoint
 from audit.trace_back import resting
 from audit.web.archive import Archive
 from audit.web.pages.about import About, Position, SnapshotId, Source, about, maybe, source
@@ -77,6 +79,9 @@ def event(archive: Archive, snapshot: SnapshotId, position: Position) -> EventPa
 def proof(archive: Archive, snapshot: SnapshotId, position: Position) -> str:
     """The inclusion proof of an event, as a file that verifies offline.
 
+    It ends at the checkpoint beside the snapshot: it is the same whenever it is asked for, and needs no
+    private key. Only an event that was recorded later needs one, and is for those who work here.
+
     Raises:
         NotFoundError: there is no such event for this reader, or it is confidential: its proof would say it.
     """
@@ -84,4 +89,7 @@ def proof(archive: Archive, snapshot: SnapshotId, position: Position) -> str:
     row = archive.event(found, position)
     if archive.withheld(row["conf_status"]):
         raise NotFoundError("there is no such event")
+    note = found.checkpoint
+    if note is not None and position <= parse_checkpoint(note).position:
+        return proof_against(archive.ledger, position, note).to_json()
     return archive.prove(position)

@@ -119,6 +119,7 @@ def test_no_kind_of_page_has_a_serious_fault_of_accessibility(
         f"{about}/freshness?by=organisation&indicator=PAF:A1",
         f"{about}/events/{event}",
         f"{about}/files/{sha256}",
+        "/ledger",
         "/nowhere",
     ):
         browser_page.goto(address + path)

@@ -38,6 +38,7 @@ def archive(settings: Settings, audience: str, at: int | None = None) -> Archive
         audience=audience,
         now=lambda: now() if at is None else at,
         prove=lambda position: prove(settings, position).to_json(),
+        verified=settings.verified,
     )
 
 
