@@ -391,8 +391,8 @@ class Ledger:
         every = self.histories([indicator], organisation)
         return every if period is None else [event for event in every if event["period"] == period]
 
-    def histories(self, indicators: Collection[str], organisation: str) -> list[dict[str, Any]]:
-        """Every event of an organisation that is about some indicators, by position: one query for all."""
+    def histories(self, indicators: Collection[str], organisation: str | None = None) -> list[dict[str, Any]]:
+        """Every event about some indicators, of one organisation or of all, by position: one query."""
         query = events_of_figures(indicators, organisation)
         with self.database.read() as connection:
             rows = [_parsed(row._asdict()) for row in connection.execute(query)]

@@ -37,11 +37,11 @@ def blocks_of(events: pl.DataFrame, begins: pl.Expr) -> pl.DataFrame:
     return placed.filter(anew & pl.col("indicator").is_not_null()).unique()
 
 
-def events_of_figures(indicators: Collection[str], organisation: str) -> Select[Any]:
-    """Every event of an organisation that is about some indicators, in no particular order."""
+def events_of_figures(indicators: Collection[str], organisation: str | None = None) -> Select[Any]:
+    """Every event about some indicators, of one organisation or of all, in no particular order."""
     block, event = schema.indicator_block.c, schema.event.c
     in_block = event.position.between(block.first_position, block.first_position + (BLOCK - 1))
-    return (
+    found = (
         select(schema.event)
         .join(
             schema.indicator_block,
@@ -50,5 +50,5 @@ def events_of_figures(indicators: Collection[str], organisation: str) -> Select[
         # Batch by batch, as the key has it: one that began with the indicator would touch a page for each of
         # them with every append to a long log.
         .where(block.batch.in_(select(schema.batch.c.id)), block.indicator.in_(indicators))
-        .where(event.organisation == organisation)
     )
+    return found if organisation is None else found.where(event.organisation == organisation)

@@ -27,6 +27,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from audit.web.addresses import on_server
 from audit.web.archive import Archive, NotWholeError
 from audit.web.memory import Memory
+from audit.web.pages.as_known import as_known
 from audit.web.pages.event import event, proof
 from audit.web.pages.figure import figure, figure_of_period
 from audit.web.pages.figures import figures
@@ -91,6 +92,7 @@ PAGES = (
     Page(_INDICATOR, indicator, "indicator.html"),
     Page(_SNAPSHOT + "/freshness", freshness, "freshness.html"),
     Page(_SNAPSHOT + "/events/{position}", event, "event.html"),
+    Page(_SNAPSHOT + "/known", as_known, "known.html"),
     Page(_SNAPSHOT + "/files/{sha256}", file, "file.html", kept=False),
     Page("/ledger", ledger, "ledger.html", kept=False),
 )

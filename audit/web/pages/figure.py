@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Any
 
 import polars as pl
-from fastapi import Query
 
 from audit.web.archive import Archive, Opened
 from audit.web.pages.about import (
@@ -29,14 +28,10 @@ from audit.web.pages.about import (
     voided_by,
     words,
 )
+from audit.web.pages.days import Published, Recorded, bounds, standing
 from audit.web.pages.figures import Figure, figures_of
 from ratings.errors import NotFoundError
 from warehouse.observations import order_of
-from warehouse.snapshot_manifest import microseconds
-
-Published = Annotated[date | None, Query(description="As published by the end of this day")]
-Recorded = Annotated[date | None, Query(description="As recorded by the end of this day")]
-_DAY = 86_400 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,30 +201,11 @@ def _versions(
     ]
     events.sort(key=order_of)
     used = set(found.table("observations", organisation=organisation, indicator=indicator)["position"])
-    at = _known_on(archive, events, published, recorded) if published or recorded else None
-    return tuple(_version(archive, found, event, used, at) for event in events)
-
-
-def _known_on(
-    archive: Archive, events: list[dict[str, Any]], published: date | None, recorded: date | None
-) -> int | None:
-    """The version that was known at the end of two days: the last in order of publication that stands."""
-    until = microseconds(published.isoformat()) + _DAY if published else None
-    position = archive.position_on(recorded) if recorded else None
-    batches = {b.id: b for b in archive.batches()}
-
-    def stood(event: dict[str, Any]) -> bool:
-        void = voided_by(batches, event)
-        return void is None or (position is not None and batches[void].last_position > position)
-
-    fitting = [
-        event
-        for event in events
-        if (until is None or event["published_at"] < until)
-        and (position is None or event["position"] <= position)
-        and stood(event)
-    ]
-    return fitting[-1]["position"] if fitting else None
+    known = None
+    if published or recorded:
+        stood = standing(archive, events, bounds(archive, found, published, recorded))
+        known = stood[-1]["position"] if stood else None
+    return tuple(_version(archive, found, event, used, known) for event in events)
 
 
 def _version(

@@ -1,7 +1,9 @@
 """Indicator: one measure across every organisation that a rating looked at.
 
-Here: its definition, its calendar, its quality grade with the reasons, and how its figures are spread.
-Not here: the figure of one organisation (figure.py), the drawing (charts.py).
+Here: its definition, its calendar, its quality grade with the reasons, how its figures are spread, and what
+    each organisation has of it.
+Not here: the figure of one organisation (figure.py), the rows of the list (across.py), the revisions of one
+    organisation (triangle.py), the drawing (charts.py).
 """
 
 from __future__ import annotations
@@ -11,14 +13,42 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any
 
 import polars as pl
+from fastapi import Query
 
 from audit.charts import distribution_chart
-from audit.web.archive import Archive
-from audit.web.pages.about import About, IndicatorCode, SnapshotId, about, title, unit, words
+from audit.web.archive import Archive, Opened
+from audit.web.pages.about import (
+    About,
+    IndicatorCode,
+    PageNumber,
+    PageRows,
+    Part,
+    Search,
+    SnapshotId,
+    about,
+    one_organisation,
+    part,
+    title,
+    unit,
+    words,
+)
+from audit.web.pages.across import Placed, across, newest
+from audit.web.pages.days import Published, Recorded, bounds, standing
+from audit.web.pages.triangle import Triangle, changed, publications, triangle
 from ratings.errors import NotFoundError
 
+Chosen = Annotated[
+    str,
+    Query(
+        pattern=r"^([a-z0-9][a-z0-9-]*)?$",
+        max_length=80,
+        description="Whose revisions to show, by id; blank: the one most revised",
+    ),
+]
 _MOST_BINS = 10
 _NO_BAND = "No band"
 
@@ -71,6 +101,13 @@ class IndicatorPage:
         periods: how many of these figures are of each period, in words.
         bands: how many organisations are in each band, the worst first, then those in none.
         without: organisations without a figure to show: missing, or withheld.
+        found: the organisations that fit, by name.
+        names: every organisation with a figure of it, by id, to choose from.
+        triangle: the revisions of one organisation; null where nothing is known of any.
+        q: part of a name.
+        chosen: the organisation asked for; blank for the one most revised.
+        published: the day asked for on the one axis.
+        recorded: the day asked for on the other.
     """
 
     about: About
@@ -86,10 +123,27 @@ class IndicatorPage:
     periods: dict[str, int]
     bands: dict[str, int]
     without: int
+    found: Part[Placed]
+    names: dict[str, str]
+    triangle: Triangle | None
+    q: str
+    chosen: str
+    published: date | None
+    recorded: date | None
 
 
-def indicator(archive: Archive, snapshot: SnapshotId, indicator: IndicatorCode) -> IndicatorPage:
-    """An indicator: its definition, calendar and quality, and its figures across organisations."""
+def indicator(
+    archive: Archive,
+    snapshot: SnapshotId,
+    indicator: IndicatorCode,
+    q: Search = "",
+    organisation: Chosen = "",
+    published: Published = None,
+    recorded: Recorded = None,
+    page: PageNumber = 1,
+    rows: PageRows = 50,
+) -> IndicatorPage:
+    """An indicator: its definition, calendar and quality, its figures across organisations, its revisions."""
     found, said = about(archive, snapshot)
     quality = found.table("quality", indicator=indicator).to_dicts()
     if not quality:
@@ -99,6 +153,15 @@ def indicator(archive: Archive, snapshot: SnapshotId, indicator: IndicatorCode) 
     rated = found.table("organisations").height
     shown = placed.drop_nulls("value").sort("period", descending=True)
     banded = placed["band_label"].drop_nulls().to_list()
+    at = bounds(archive, found, published, recorded)
+    stood = standing(archive, _said(archive, found, indicator), at)
+    did = changed(stood)
+    revised = Counter[str](did.filter(pl.col("kind") == "revised")["organisation"].to_list())
+    known = newest(archive, stood) if published or recorded else {}
+    every = across(archive, found, indicator, revised, known)
+    bodies = {event["organisation"] for event in stood}
+    names = {row.organisation: row.name for row in every if row.organisation in bodies}
+    whose = organisation or max(names, key=lambda each: revised[each], default="")
     return IndicatorPage(
         about=said,
         indicator=indicator,
@@ -113,7 +176,45 @@ def indicator(archive: Archive, snapshot: SnapshotId, indicator: IndicatorCode) 
         periods=dict(Counter(words(period) or "" for period in shown["period"])),
         bands=dict(Counter(banded) + Counter({_NO_BAND: rated - len(banded)})),
         without=rated - shown.height,
+        found=part([row for row in every if q.casefold().strip() in row.name.casefold()], page, rows),
+        names=names,
+        triangle=_revisions(archive, found, whose, stood, did, publications(archive, stood, at)),
+        q=q,
+        chosen=organisation,
+        published=published,
+        recorded=recorded,
     )
+
+
+def _said(archive: Archive, found: Opened, indicator: str) -> list[dict[str, Any]]:
+    """What the log says of an indicator's figures, from the collection that the rating took them from."""
+    collections = set(found.table("observations", indicator=indicator)["collection"])
+    rated = set(found.table("organisations")["organisation"])
+    return [
+        event
+        for event in archive.ledger.histories([indicator])
+        if event["collection"] in collections and event["organisation"] in rated
+    ]
+
+
+def _revisions(
+    archive: Archive,
+    found: Opened,
+    organisation: str,
+    stood: list[dict[str, Any]],
+    did: pl.DataFrame,
+    times: list[int],
+) -> Triangle | None:
+    """The revisions of one organisation; None where no figure of it is known.
+
+    Raises:
+        NotFoundError: the rating holds no such organisation.
+    """
+    if not organisation:
+        return None
+    body = one_organisation(archive, found, organisation)
+    mine = [event for event in stood if event["organisation"] == organisation]
+    return triangle(archive, body, mine, did.filter(organisation=organisation), times) if mine else None
 
 
 def distribution(archive: Archive, snapshot: SnapshotId, indicator: IndicatorCode) -> str:

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from audit.questions import questions_of
-from audit.web.archive import Archive, NotWholeError, Opened
+from audit.web.archive import Archive, Opened
 from audit.web.pages.about import (
     About,
     OrganisationId,
@@ -22,6 +22,7 @@ from audit.web.pages.about import (
     moment,
     one_organisation,
 )
+from audit.web.pages.as_known import of_method
 from audit.web.pages.figures import Figure, figures_of
 from ratings.freshness import LATE
 from ratings.methods import Method
@@ -245,26 +246,20 @@ def organisation(archive: Archive, snapshot: SnapshotId, organisation: Organisat
 
 
 def history(archive: Archive, found: Opened, organisation: str) -> tuple[Past, ...]:
-    """The stars of an organisation in the newest snapshots of the same method, the oldest first.
-
-    A snapshot that does not verify is left out: what it says is not known to be what was built.
-    """
-    said = found.manifest
+    """The stars of an organisation in the newest snapshots of the same method, the oldest first."""
     past = []
-    for entry in archive.entries():
-        if not entry.id.startswith(said["method"]["id"] + "-"):
-            continue
-        try:
-            other = archive.open(entry.id)
-        except NotWholeError:
-            continue
-        same = (other.manifest["method"]["id"], other.manifest["simulated"])
-        if same != (said["method"]["id"], said["simulated"]):
-            continue
+    for other in of_method(archive, found):
         for row in other.table("stars", organisation=organisation).to_dicts():
             at = moment(other.as_published)
             past.append(
-                Past(other.id, other.manifest["label"], at, entry.state, row["star"], row["rating_status"])
+                Past(
+                    other.id,
+                    other.manifest["label"],
+                    at,
+                    other.entry.state,
+                    row["star"],
+                    row["rating_status"],
+                )
             )
     return tuple(sorted(past, key=lambda p: (p.as_published, p.snapshot))[-_HISTORY:])
 

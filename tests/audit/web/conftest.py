@@ -7,7 +7,7 @@ import pytest
 from pipelines.rate import build
 from pipelines.settings import Settings
 from tests.audit.test_trace import A1, MAY_2002, RATINGS, ingested
-from tests.audit.web.made_told import Told, made_told
+from tests.audit.web.made_told import Readers, Told, made_told
 from tests.made_ledgers import warehouse
 
 EVIL = "<script>document.title='taken'</script>"
@@ -32,3 +32,11 @@ def shown(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """Two ratings that are out, with a confidential figure."""
     return made_told(tmp_path_factory.mktemp("told") / "w")
+
+
+@pytest.fixture(scope="session")
+def readers(told: Told) -> Readers:
+    """Who reads it: `public` and `internal`."""
+    from tests.audit.web.test_pages import client
+
+    return {audience: client(told.settings, audience) for audience in ("public", "internal")}

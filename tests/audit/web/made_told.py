@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from fastapi.testclient import TestClient
+
 from pipelines.publish import release
 from pipelines.rate import build
 from pipelines.settings import Settings
@@ -24,9 +26,13 @@ Walsall,2002-02-01,inspection,children,,poor,Reviews are late,https://example.or
 """
 
 
+Readers = dict[str, TestClient]
+"""Those who read it: `public` and `internal`."""
+
+
 @dataclass(frozen=True, slots=True)
 class Told:
-    """The warehouse, and its two ratings: of May 2002, superseded, and of July 2002, released.
+    """The warehouse, and its ratings: of May 2002, superseded; of July 2002, released; of August, a draft.
 
     A file that was out in March 2002 was recorded between the two, and revised both figures.
     """
@@ -34,6 +40,7 @@ class Told:
     settings: Settings
     may: str
     july: str
+    august: str
 
 
 def made_told(directory: Path) -> Told:
@@ -47,9 +54,10 @@ def made_told(directory: Path) -> Told:
     may = build(made, "ssi-2002", as_published=MAY_2002).id
     _counted(made, late)
     july = build(made, "ssi-2002", as_published=microseconds("2002-07-01")).id
+    august = build(made, "ssi-2002", as_published=microseconds("2002-08-01")).id
     release(made, may, reason="the first")
     release(made, july, reason="the second")
-    return Told(made, may, july)
+    return Told(made, may, july, august)
 
 
 def _counted(settings: Settings, day: str) -> None:

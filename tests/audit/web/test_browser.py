@@ -51,7 +51,7 @@ def test_a_star_is_followed_to_its_cell_and_back_by_clicks(browser_page: Page, a
     page.goto(address)
     page.get_by_role("link", name="May 2002").click()
     page.get_by_label("Name").fill("walsall")
-    page.get_by_role("button", name="Show").click()
+    page.get_by_role("button", name="Show", exact=True).click()
     page.get_by_role("link", name="Walsall").click()
     expect(page.get_by_text("No stars (0)").first).to_be_visible()
     page.get_by_role("region", name="Key indicators").get_by_role("link").first.click()
@@ -120,6 +120,8 @@ def test_no_kind_of_page_has_a_serious_fault_of_accessibility(
         f"{about}/events/{event}",
         f"{about}/files/{sha256}",
         "/ledger",
+        f"{about}/indicators/PAF:A1?organisation=walsall&recorded=2030-01-01",
+        f"{about}/known?of=organisations/walsall&published=2001-01-01",
         "/nowhere",
     ):
         browser_page.goto(address + path)
