@@ -103,13 +103,14 @@ dev: $(VENV)/.dev var/dagster/dagster.yaml var/demo/ledger.db ## Dagster's pages
 	@$(BIN)/python -m assets.first_look
 	$(BIN)/dg dev $(ARGS)
 
-bench: $(VENV)/.dev var/dagster/dagster.yaml ## run every benchmark (one of them: make bench-ingest)
+bench: $(VENV)/.dev var/dagster/dagster.yaml ## run every benchmark (one of them: make bench-ingest; some on real files too: LAIT=DIR)
 	@set -e; for file in $(wildcard benchmarks/[a-z]*.py); do \
 	  name=$$(basename $$file .py); echo "== $$name"; $(BIN)/python -m benchmarks.$$name $(ARGS); \
 	done
 
+bench-serve bench-trace: REAL = $(if $(LAIT),--lait "$(LAIT)")
 bench-%: $(VENV)/.dev var/dagster/dagster.yaml
-	$(BIN)/python -m benchmarks.$* $(ARGS)
+	$(BIN)/python -m benchmarks.$* $(REAL) $(ARGS)
 
 # The larger lock first: the smaller one is held to its versions, so the two never disagree.
 COMPILE := $(BIN)/uv pip compile pyproject.toml --no-config --universal --python-version 3.11 --quiet \

@@ -4,7 +4,7 @@ Here: wall and processor time of `starledger trace` in a process of its own: a w
     event back to the stars that rest on it, and the page.
 Not here: the pages of a server.
 
-Run by `make bench-trace`; ARGS="--lait DIR" adds a folder with `vintages/` and `releases.csv`.
+Run by `make bench-trace`; LAIT=DIR adds a folder with `vintages/` and `releases.csv`.
 """
 
 from __future__ import annotations
