@@ -10,12 +10,14 @@ import hashlib
 import inspect
 import io
 import logging
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 import polars as pl
+from anyio import to_thread
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter
@@ -39,11 +41,12 @@ from audit.web.pages.organisation import organisation
 from audit.web.pages.ratings import ratings, table
 from audit.web.pages.rounds import rounds
 from audit.web.problems import PROBLEMS, Problem, problem_of
-from audit.web.render import html
+from audit.web.render import html, prepare
 from ratings.errors import StarledgerError
 
 _LOG = logging.getLogger("starledger.web")
 _BODY_BYTES = 48 * 2**20
+_AT_ONCE = 4  # pages; the others wait their turn
 _HTML, _JSON, _NOTE = "text/html; charset=utf-8", "application/json", "text/plain; charset=utf-8"
 _STYLE = files("audit.web") / "static" / "style.css"
 
@@ -133,6 +136,7 @@ def create_app(
         redoc_url=None,
         openapi_url="/api/openapi.json",
         root_path=root,
+        lifespan=_few_at_once,
     )
     answers = _Answers(archive, root, sign_in_header, foot)
     for page in PAGES:
@@ -153,6 +157,13 @@ def create_app(
     return app
 
 
+@asynccontextmanager
+async def _few_at_once(_app: FastAPI) -> AsyncIterator[None]:
+    """Let few pages be made at once: Python makes one at a time, and many that take turns are all late."""
+    to_thread.current_default_thread_limiter().total_tokens = _AT_ONCE
+    yield
+
+
 class _Answers:
     """Makes answers, and keeps those that will be the same again."""
 
@@ -165,6 +176,7 @@ class _Answers:
 
     def add(self, app: FastAPI, page: Page) -> None:
         """A page at its address, and its JSON twin."""
+        prepare(page.template)
         adapter = TypeAdapter(inspect.signature(page.read, eval_str=True).return_annotation)
 
         def as_html(request: Request, value: Any) -> bytes:

@@ -49,6 +49,11 @@ def html(template: str, value: Any, address: Address, path: str, reader: Mapping
     return found.render(page=value, url=address, path=path, reader=reader)
 
 
+def prepare(template: str) -> None:
+    """Read a template now, so that the first reader of its page need not wait for that."""
+    _environment().get_template(template)
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
