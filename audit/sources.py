@@ -115,7 +115,12 @@ class Sources:
         rows, names = kept
         found = rows.filter(pl.col(ROW) == row)
         if found.is_empty():
-            raise StarledgerError("the file has no such row", file=batch.file_name, row=row)
+            raise StarledgerError(
+                "the file has no such row",
+                file=batch.file_name,
+                row=row,
+                hint="run `starledger ledger verify`: the event that names it may have been altered",
+            )
         return dict(found.row(0, named=True)), names
 
     def _landed(self, recorded: str, file_name: str | None) -> Path:

@@ -127,7 +127,10 @@ def _from_snapshot(
     if measure:
         bands = [row for row in bands if row["indicator"] == measure.code]
         if not bands:
-            raise NotFoundError(f"{found.id} has no figure of {measure.code} for {body.name}")
+            raise NotFoundError(
+                f"{found.id} has no figure of {measure.code} for {body.name}",
+                hint="leave the indicator out to see which it has",
+            )
         judgements = [row for row in judgements if measure.code in row["figures"]]
     decides: dict[str, list[str]] = {}
     for judgement in judgements:

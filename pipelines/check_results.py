@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ratings.errors import LedgerError, NotFoundError
+from ratings.errors import NotFoundError
 from ratings.queries import Query
 from warehouse.canonical import canonical_json
 from warehouse.event_log import Batch, Ledger
@@ -45,8 +45,7 @@ def checked(ledger: Ledger, batch: int) -> Checked:
         NotFoundError: there is no such batch, or no check was made of it.
     """
     known = ledger.batch(batch)
-    if known.voided_by is not None:
-        raise LedgerError(f"batch {batch} was voided by batch {known.voided_by}")
+    known.require_standing()
     results = [
         {"position": event["position"]} | event["payload"]
         for event in ledger.events("check_result")
@@ -54,7 +53,7 @@ def checked(ledger: Ledger, batch: int) -> Checked:
     ]
     if not results:
         raise NotFoundError(
-            f"batch {batch} is a {known.kind}, and no check was made of it",
+            f"batch {batch} is of kind {known.kind}, and no check was made of it",
             hint="choose a vintage or a rejected file: starledger ledger batches",
         )
     asked = {query.finding: query for query in recorded_queries(ledger)}

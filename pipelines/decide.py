@@ -51,7 +51,9 @@ def decide(settings: Settings, asked: Decision) -> Decided:
     asked = replace(asked, organisation=body.id, method=method.id)
     if body.kind not in method.population:
         raise MethodError(
-            f"{method.id} does not rate {body.name}, which is of kind {body.kind}", file=method.file
+            f"{method.id} does not rate {body.name}, which is of kind {body.kind}",
+            file=method.file,
+            hint="name the method that rates it: starledger methods list",
         )
     prove_decision(asked, method)
     _prove_words(asked)

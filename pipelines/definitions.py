@@ -119,7 +119,9 @@ def _method_files(method_file: str | Path) -> list[Traversable]:
     try:
         stars = tomllib.loads(file.read_text(encoding="utf-8")).get("stars", {})
     except OSError as error:
-        raise InputError(f"the method file cannot be read: {error.strerror}", file=file.name) from error
+        raise InputError(
+            f"the method file cannot be read: {error.strerror}", file=str(file), hint="check the path"
+        ) from error
     borrowed = [shipped / f"{stars['from_method']}.toml"] if "from_method" in stars else []
     folder: Any = file.parent if isinstance(file, Path) else shipped
     tables = [folder / table["csv"] for table in stars.get("tables", {}).values() if "csv" in table]

@@ -289,7 +289,10 @@ def _admit(ledger: Ledger, built: Mapping[str, Any], state: str, moment: int) ->
             hint="a draft can stay as it is; to stop it from being released, hold it",
         )
     if holds is not None and holds.state == state and steps[-1] == holds:
-        raise SnapshotError(f"{built['id']} is {state} already, since {iso(holds.at)}")
+        raise SnapshotError(
+            f"{built['id']} is {state} already, since {iso(holds.at)}",
+            hint=f"see its life: starledger snapshots history {built['id']}",
+        )
 
 
 def _require_as_built(settings: Settings, built: Mapping[str, Any], found: SnapshotRef) -> None:

@@ -221,9 +221,11 @@ def release(settings: Settings, batch: int, rows: Sequence[int], reason: str) ->
 def _prove(taken: Batch, standing: Sequence[Batch]) -> None:
     """Refuse a release from a batch that does not stand, was read otherwise, or was replaced since."""
     if taken.kind != "vintage" or taken.collection is None:
-        raise LedgerError(f"batch {taken.id} is a {taken.kind}, and rows are released from a vintage")
-    if taken.voided_by is not None:
-        raise LedgerError(f"batch {taken.id} was voided by batch {taken.voided_by}")
+        raise LedgerError(
+            f"batch {taken.id} is of kind {taken.kind}, and rows are released from a vintage",
+            hint="choose a vintage: starledger ledger batches",
+        )
+    taken.require_standing()
     kind = load_collection(taken.collection)
     if kind.event != "observation":
         raise InputError(

@@ -101,20 +101,28 @@ def find_releases(
 
 
 def _files(path: Path) -> list[Path]:
-    if path.is_dir():
-        inside = sorted(
-            file
-            for file in path.iterdir()
-            if file.name.lower().endswith(_ENDINGS) and not file.name.startswith(_LOCK)
+    """The file at a path, or the data files of the directory there."""
+    try:
+        inside = sorted(path.iterdir()) if path.is_dir() else None
+        path.stat()
+    except FileNotFoundError:
+        raise InputError("there is no such file", file=str(path), hint="check the path") from None
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}", file=str(path), hint="check the path and its permissions"
+        ) from None
+    if inside is None:
+        return [path]
+    files = [
+        file for file in inside if file.name.lower().endswith(_ENDINGS) and not file.name.startswith(_LOCK)
+    ]
+    if not files:
+        raise InputError(
+            f"the directory holds no file that ends in {', '.join(_ENDINGS)}",
+            file=str(path),
+            hint="name the directory that the data files lie in, or a file",
         )
-        if not inside:
-            raise InputError(
-                "the directory holds no data file", file=str(path), hint=f"looked for {', '.join(_ENDINGS)}"
-            )
-        return inside
-    if not path.exists():
-        raise InputError("there is no such file", file=str(path), hint="check the path")
-    return [path]
+    return files
 
 
 def read_releases(path: Path) -> dict[str, int]:
@@ -127,18 +135,33 @@ def read_releases(path: Path) -> dict[str, int]:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             lines = csv.DictReader(stream)
             if not {"file", "published_at"} <= set(lines.fieldnames or ()):
-                raise InputError("needs the columns file and published_at", file=str(path), row=1)
+                raise InputError(
+                    "this is no list of publish times: it needs the columns file and published_at",
+                    file=str(path),
+                    row=1,
+                    hint="begin it with the line `file,published_at`",
+                )
             times: dict[str, int] = {}
             for number, line in enumerate(lines, start=2):
                 time = parse_time(line["published_at"] or "", file=str(path), row=number)
                 if times.setdefault(line["file"], time) != time:
                     raise InputError(
-                        f"{line['file']} is listed twice", file=str(path), row=number, column="file"
+                        f"{line['file']} is listed twice, with two times",
+                        file=str(path),
+                        row=number,
+                        column="file",
+                        hint="keep the line that is right",
                     )
             return times
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
         raise InputError(
-            f"cannot be read: {error}", file=str(path), hint="check the path given to --releases"
+            f"cannot be read: {error.strerror}", file=str(path), hint="check the path given to --releases"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(
+            "this is no UTF-8 text",
+            file=str(path),
+            hint="save it as CSV in UTF-8, with columns file and published_at",
         ) from error
 
 

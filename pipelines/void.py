@@ -38,9 +38,11 @@ def void(settings: Settings, batch: int, reason: str) -> Batch:
     ledger = settings.ledger()
     taken = ledger.batch(batch)
     if taken.kind != "vintage" or taken.collection is None:
-        raise LedgerError(f"batch {batch} is a {taken.kind}, and only a vintage can be voided")
-    if taken.voided_by is not None:
-        raise LedgerError(f"batch {batch} was voided by batch {taken.voided_by}")
+        raise LedgerError(
+            f"batch {batch} is of kind {taken.kind}, and only a vintage can be voided",
+            hint="choose a vintage: starledger ledger batches",
+        )
+    taken.require_standing()
     for _ in range(RETRIES):
         released = [
             str(b.id)

@@ -219,7 +219,9 @@ class Catalogue:
         """
         if code in self.indicators:
             return self.indicators[code]
-        raise NotFoundError(f"no indicator {code!r}", hint=_near(code, self.indicators))
+        raise NotFoundError(
+            f"no indicator {code!r}", hint=_near(code, self.indicators, "codes", "indicators.csv")
+        )
 
     def resolve_indicator(self, text: str) -> Indicator:
         """An indicator by its code, or by what follows the colon where only one ends so.
@@ -260,7 +262,10 @@ class Catalogue:
         if scheme is None and (organisation := self.organisations.get(wanted.replace(" ", "-"))):
             return organisation
         known = {c.code for c in self.codes if c.scheme == (scheme or NAME_SCHEME)}
-        raise NotFoundError(f"no organisation is called {text!r}", hint=_near(text, known))
+        raise NotFoundError(
+            f"no organisation is called {text!r}",
+            hint=_near(text, known, "names and codes", "organisation_codes.csv"),
+        )
 
     def frame(self) -> pl.DataFrame:
         """Every indicator as a row; the columns are the attributes of `Indicator`."""
@@ -394,10 +399,11 @@ def _folded(text: str) -> str:
     return " ".join(text.replace(".", "").replace("'", "").casefold().split())
 
 
-def _near(text: str, among: Iterable[str]) -> str:
+def _near(text: str, among: Iterable[str], what: str, file: str) -> str:
+    """The next step after a name that nothing has: the names like it, else where all of them stand."""
     close = difflib.get_close_matches(text, list(among), n=3, cutoff=0.5)
     return (
         f"did you mean {', '.join(repr(c) for c in close)}?"
         if close
-        else "list what there is and choose from it"
+        else f"choose from the {what} in ratings/catalogue/{file}"
     )

@@ -110,7 +110,11 @@ class Method:
         """
         name = option or self.default_option
         if not self.tables:
-            raise MethodError(f"{self.id} has no overall star", file=self.file)
+            raise MethodError(
+                f"{self.id} has no overall star",
+                file=self.file,
+                hint="choose a method that has: starledger methods list",
+            )
         if name not in self.tables:
             raise MethodError(
                 f"{self.id} has no option {name!r}",

@@ -31,7 +31,9 @@ SCHEMA_REVISION = "0002"
 _WRITER_LOCK = 0x57A21ED6E2  # PostgreSQL advisory lock: a role that may only INSERT may not lock a table.
 _PATIENCE_MS = 60_000  # how long to wait for another writer
 _SECRET_OPTIONS = ("password", "sslpassword", "oauth_client_secret")
-_URL_HINT = "give --database-url sqlite:///FILE or postgresql://USER@HOST/NAME"
+_URL_HINT = (
+    "give --database-url, or else STARLEDGER_DATABASE_URL, as sqlite:///FILE or postgresql://USER@HOST/NAME"
+)
 
 
 class _Gate:

@@ -72,7 +72,7 @@ _TROUBLES = (
     (
         "connection failed|[Cc]onnection refused|could not connect|[Ff]ailed to connect|timeout expired",
         "no server answers at {at}",
-        "check that the server runs and that the URL is right",
+        "check that the server runs and that --database-url, or else STARLEDGER_DATABASE_URL, is right",
     ),
     (
         "server closed the connection|terminating connection|connection is lost|connection has been closed|"

@@ -102,6 +102,18 @@ class Batch(NewBatch):
     recorded_at: int = 0
     voided_by: int | None = None
 
+    def require_standing(self) -> None:
+        """Refuse a batch that was taken back.
+
+        Raises:
+            LedgerError: it was.
+        """
+        if self.voided_by is not None:
+            raise LedgerError(
+                f"batch {self.id} was voided by batch {self.voided_by}",
+                hint="choose one that stands: starledger ledger batches",
+            )
+
 
 def vintage_identity(collection: str, published_at: int, file_sha256: str, definitions_sha256: str) -> str:
     """What makes two vintages the same: collection, publish time, bytes, definitions they are read with."""
@@ -135,7 +147,8 @@ class Ledger:
         if revision is None:
             raise LedgerError(
                 f"there is no ledger at {database.shown}",
-                hint="run `starledger ingest` or `starledger demo` to found one, or name another --warehouse",
+                hint="run `starledger ingest` or `starledger demo` to found one, or say where it is with"
+                " --warehouse or --database-url",
             )
         if revision > SCHEMA_REVISION:
             raise LedgerError(
@@ -415,7 +428,10 @@ class Ledger:
                 select(schema.landed_file).where(schema.landed_file.c.sha256 == sha256)
             ).first()
         if row is None:
-            raise NotFoundError(f"no file with SHA-256 {sha256} was landed here")
+            raise NotFoundError(
+                f"no file with SHA-256 {sha256} was landed here",
+                hint="run `starledger ledger batches` to see which were",
+            )
         return row._asdict()
 
 

@@ -12,6 +12,7 @@ import tempfile
 import time
 from contextlib import suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 from ratings.errors import InputError, LedgerError, NotFoundError
@@ -32,8 +33,14 @@ class LandedFile:
 
     @classmethod
     def of(cls, path: Path) -> LandedFile:
-        """A file as it would be landed, left where it is."""
-        return cls(sha256_of(path), path.stat().st_size, path.name, path)
+        """A file as it would be landed, left where it is.
+
+        Raises:
+            InputError: there is no such file, or it cannot be read.
+        """
+        with _opened(path) as stream:
+            digest = hashlib.file_digest(stream, "sha256")
+            return cls(digest.hexdigest(), stream.tell(), path.name, path)
 
 
 class Landing:
@@ -70,15 +77,7 @@ class Landing:
             InputError: there is no such file, or it cannot be read.
             LedgerError: the store cannot be written.
         """
-        try:
-            stream = source.open("rb")
-        except FileNotFoundError:
-            raise InputError("there is no such file", file=str(source), hint="check the path") from None
-        except OSError as error:
-            raise InputError(
-                f"cannot be read: {error.strerror}", file=str(source), hint="check its permissions"
-            ) from None
-        with stream:
+        with _opened(source) as stream:
             try:
                 return self._land(stream.fileno(), source.name)
             except OSError as error:
@@ -122,6 +121,22 @@ class Landing:
 
     def _place(self, sha256: str) -> Path:
         return self.directory / sha256[:2] / sha256
+
+
+def _opened(source: Path) -> BufferedReader:
+    """A source file to read.
+
+    Raises:
+        InputError: there is no such file, or it cannot be read.
+    """
+    try:
+        return source.open("rb")
+    except FileNotFoundError:
+        raise InputError("there is no such file", file=str(source), hint="check the path") from None
+    except OSError as error:
+        raise InputError(
+            f"cannot be read: {error.strerror}", file=str(source), hint="check its permissions"
+        ) from None
 
 
 def sha256_of(path: Path) -> str:

@@ -96,7 +96,10 @@ def event_rows(ledger: Ledger, position: int) -> EventRows:
         if row is None or batch is None:
             raise NotFoundError(f"the log has no position {position}", hint="see `starledger ledger batches`")
         if kept_leaves(connection, position, position):
-            raise NotFoundError(f"position {position} was purged: what it said can no longer be shown")
+            raise NotFoundError(
+                f"position {position} was purged: what it said can no longer be shown",
+                hint="`starledger ledger verify` names the authority that ordered it",
+            )
         first, size = batch["first_position"], batch["last_position"] - batch["first_position"] + 1
         salt = salts_between(connection, position, position)
 

@@ -150,11 +150,12 @@ def _positions(connection: Connection, order: Order) -> dict[int, list[int]]:
         found += connection.execute(query.where(table.c.position.in_(few))).all()
     missing = set(named) - {row.position for row in found}
     if missing:
-        raise NotFoundError(f"the log has no position {min(missing)}")
+        raise NotFoundError(f"the log has no position {min(missing)}", hint="see `starledger ledger batches`")
     for row in found:
         if row.type in KEPT_TYPES:
             raise LedgerError(
-                f"position {row.position} is of type {row.type}, which is never purged: later ones rest on it"
+                f"position {row.position} is of type {row.type}, which is never purged: others rest on it",
+                hint="leave it out of the purge",
             )
     done = set(kept_leaves(connection, *_bounds(row.position for row in found)))
     wanted: dict[int, set[int]] = {}
@@ -246,7 +247,10 @@ def _record(
 def _known_file(connection: Connection, sha256: str) -> None:
     table = schema.landed_file
     if connection.execute(select(table.c.sha256).where(table.c.sha256 == sha256)).first() is None:
-        raise NotFoundError(f"no file with SHA-256 {sha256} was landed here")
+        raise NotFoundError(
+            f"no file with SHA-256 {sha256} was landed here",
+            hint="run `starledger ledger batches` to see which were",
+        )
 
 
 def _remove_bytes(landing: Landing, sha256: str) -> None:

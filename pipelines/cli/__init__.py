@@ -10,6 +10,7 @@ use them, so that `--help` answers at once.
 from __future__ import annotations
 
 import sys
+from typing import NoReturn
 
 import typer
 
@@ -69,8 +70,15 @@ def main() -> None:
     try:
         app()
     except StarledgerError as error:
-        print(f"error: {plain(str(error))}", file=sys.stderr)
-        sys.exit(1)
+        _end(str(error))
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        _end(f"{place}{error.strerror or error}. Next: check the place, its permissions and its disk")
     except KeyboardInterrupt:
         print("interrupted: nothing was half-written; run the command again", file=sys.stderr)
         sys.exit(130)
+
+
+def _end(message: str) -> NoReturn:
+    print(f"error: {plain(message)}", file=sys.stderr)
+    sys.exit(1)

@@ -31,7 +31,9 @@ calendar = typer.Typer(help="When figures are due, and what was agreed.", no_arg
 _Return = Annotated[str, typer.Option("--return", metavar="R", help="The source return.")]
 _Period = Annotated[str, typer.Option(metavar="P", help="Its period, such as 2024-25.")]
 _Reason = Annotated[str, typer.Option(metavar="R", help="Why.")]
-_Organisation = Annotated[str, typer.Argument(help="Its id, name, or a code of any scheme.")]
+_Organisation = Annotated[
+    str, typer.Argument(metavar="ORGANISATION", help="Its id, name, or a code of any scheme.")
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -42,7 +44,9 @@ def register(app: typer.Typer) -> None:
 
 @calendar.command()
 def show(
-    indicator: Annotated[str | None, typer.Argument(help="Only this indicator, by its code.")] = None,
+    indicator: Annotated[
+        str | None, typer.Argument(metavar="INDICATOR", help="Only this indicator, by its code.")
+    ] = None,
     as_published: AsPublished = None,
     as_json: Json = False,
 ) -> None:

@@ -29,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 
 def checks(
-    batch: Annotated[int, typer.Argument(help="The batch.")],
+    batch: Annotated[int, typer.Argument(metavar="BATCH", help="The batch.")],
     check: Annotated[
         str | None, typer.Option(metavar="CHECK", help="Only this one, with its findings one by one.")
     ] = None,

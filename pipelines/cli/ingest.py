@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
 
 
 def ingest(
-    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="Files, or directories of files.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH", help="Files, or directories of files.")],
     collection: Annotated[str, typer.Option(metavar="C", help="What kind of file: lait, ascof, oflog, ...")],
     published_at: Annotated[
         str | None,
@@ -157,7 +157,7 @@ def parse_scope(text: str | None) -> dict[str, Any] | None:
 
 
 def void(
-    batch: Annotated[int, typer.Argument(help="The batch to take back.")],
+    batch: Annotated[int, typer.Argument(metavar="BATCH", help="The batch to take back.")],
     reason: Annotated[str, typer.Option(help="What was wrong with it.")],
     warehouse: Warehouse = None,
     database_url: DatabaseUrl = None,

@@ -22,7 +22,7 @@ from pipelines.cli.options import (
 )
 
 app = typer.Typer(help="Rows that were refused, with all reasons.", no_args_is_help=True)
-TheBatch = Annotated[int, typer.Argument(help="The batch.")]
+TheBatch = Annotated[int, typer.Argument(metavar="BATCH", help="The batch.")]
 
 
 @app.command("list")

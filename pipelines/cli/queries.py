@@ -31,8 +31,8 @@ Reason = Annotated[str, typer.Option(metavar="WHY", help="Why.")]
 
 @app.command("raise")
 def raise_(
-    batch: Annotated[int, typer.Argument(help="The batch of the file.")],
-    check: Annotated[str, typer.Argument(help="The check that found something in it.")],
+    batch: Annotated[int, typer.Argument(metavar="BATCH", help="The batch of the file.")],
+    check: Annotated[str, typer.Argument(metavar="CHECK", help="The check that found something in it.")],
     question: Annotated[str, typer.Option(metavar="TEXT", help="What is asked.")],
     finding: Annotated[
         int | None, typer.Option(metavar="N", help="Which finding, as `starledger checks` numbers them.")

@@ -52,7 +52,7 @@ def sql(
     snapshot_id: SnapshotId,
     query: Annotated[
         str | None,
-        typer.Argument(metavar="[QUERY]", help="Default: asks for queries until the end of input."),
+        typer.Argument(metavar="QUERY", help="Default: asks for queries until the end of input."),
     ] = None,
     warehouse: Warehouse = None,
     database_url: DatabaseUrl = None,

@@ -217,7 +217,7 @@ def replay(
 @app.command()
 def history(
     snapshot_id: Annotated[
-        str | None, typer.Argument(metavar="[ID]", help="Only this snapshot. Default: all.")
+        str | None, typer.Argument(metavar="ID", help="Only this snapshot. Default: all.")
     ] = None,
     warehouse: Warehouse = None,
     database_url: DatabaseUrl = None,

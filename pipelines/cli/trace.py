@@ -22,7 +22,9 @@ def register(app: typer.Typer) -> None:
 
 
 def trace(
-    organisation: Annotated[str | None, typer.Argument(help="Its id, name, or a code of any scheme.")] = None,
+    organisation: Annotated[
+        str | None, typer.Argument(metavar="ORGANISATION", help="Its id, name, or a code of any scheme.")
+    ] = None,
     indicator: Annotated[str | None, typer.Option(metavar="I", help="Only this indicator.")] = None,
     file: Annotated[
         str | None,

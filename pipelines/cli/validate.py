@@ -22,7 +22,7 @@ def register(app: typer.Typer) -> None:
 
 
 def validate(
-    paths: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Files, or directories of files.")],
+    paths: Annotated[list[Path], typer.Argument(metavar="FILE", help="Files, or directories of files.")],
     collection: Annotated[str, typer.Option(metavar="C", help="What kind of file: lait, ascof, oflog, ...")],
     published_at: Annotated[
         str | None, typer.Option(metavar="TIME", help="When the file was published. Default: now.")

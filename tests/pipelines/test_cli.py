@@ -140,6 +140,12 @@ def test_void_takes_a_batch_back(warehouse: Path, tmp_path: Path) -> None:
         (["methods", "show", "nope"], "no method 'nope'. Next: choose one of adult-social-care-2006"),
         (["snapshots", "show", "nope"], "nope"),
         (["void", "1", "--reason", "x"], "there is no ledger at"),
+        (
+            ["ingest", "x" * 300 + ".csv", "--collection", "lait"],
+            "cannot be read: File name too long. Next: check the path and its permissions",
+        ),
+        # Foreseen by no step: told all the same.
+        (["methods", "check", "x" * 300 + ".toml"], "File name too long. Next: check the place"),
     ],
 )
 def test_an_error_ends_with_a_sentence_and_a_next_step(

@@ -145,7 +145,7 @@ def test_what_cannot_be_released_is_refused_with_the_next_step(here: Settings) -
     clean = put_in(here, JUNE, name="clean.csv").batch or 0
     with pytest.raises(NotFoundError, match="no refused row"):
         release(here, clean, [], "nothing to do")
-    with pytest.raises(LedgerError, match="is a definition"):
+    with pytest.raises(LedgerError, match="is of kind definition"):
         release(here, 1, [], "nothing to do")
 
 

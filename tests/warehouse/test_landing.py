@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ratings.errors import InputError, LedgerError, NotFoundError
-from warehouse.landing import Landing
+from warehouse.landing import LandedFile, Landing
 
 
 @pytest.fixture
@@ -38,6 +38,8 @@ def test_landed_bytes_are_read_only(tmp_path: Path, source: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere\.csv: there is no such file"):
         Landing(tmp_path / "landing").land(tmp_path / "nowhere.csv")
+    with pytest.raises(InputError, match=r"nowhere\.csv: there is no such file"):
+        LandedFile.of(tmp_path / "nowhere.csv")
 
 
 def test_a_store_that_cannot_be_written_says_so(tmp_path: Path, source: Path) -> None:
