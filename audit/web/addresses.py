@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 Address = Callable[..., str]
 _PLAIN = ":()+,"  # signs that stand in codes of indicators and mean nothing in a path
-_FILES = (".css", ".csv", ".json", ".parquet", ".svg")
+_FILES = (".css", ".csv", ".json", ".parquet", ".svg", "checkpoint")
 
 
 def on_server(root: str = "") -> Address:
@@ -35,8 +35,8 @@ def file_of(address: str) -> str:
     parts = [_name(unquote(part)) for part in path.split("/") if part]
     asked = [_name(f"{name}-{value}") for name, value in parse_qsl(query)]
     if parts and parts[-1].endswith(_FILES):
-        stem, dot, end = parts.pop().rpartition(".")
-        return "/".join([*parts, ".".join([stem, *asked]) + dot + end])
+        *stem, end = parts.pop().split(".")
+        return "/".join([*parts, ".".join([*stem, *asked, end])])
     end = "json" if parts[:1] == ["api"] else "html"
     return "/".join([*parts, ".".join(asked or ["index"]) + "." + end])
 

@@ -37,7 +37,7 @@ class File:
 
 
 def site(app: ASGIApp, wanted: Callable[[str], bool]) -> Iterator[File]:
-    """Every file that the links of a folder lead to, each once, nearest to the first page first.
+    """Every file that the links of a folder lead to, each once: nearest to the first page first, by address.
 
     Forms are left out: they ask a server. What a link asks of a page is a file of its own. Lists are as long
     as a server would give them.
@@ -66,7 +66,7 @@ def site(app: ASGIApp, wanted: Callable[[str], bool]) -> Iterator[File]:
                             seen.add(file)
                             following.append(link)
                 yield File(path, content)
-            waiting = following
+            waiting = sorted(following)  # so that pages of one organisation come together
 
 
 def _between_files(text: str, path: str, wanted: Callable[[str], bool]) -> tuple[str, list[str]]:

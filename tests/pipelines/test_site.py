@@ -118,6 +118,9 @@ def test_a_folder_holds_pages_twins_and_what_is_taken_away(written: Written, sna
     kinds = {name for name in kinds if not name[0].isdigit()}
     assert kinds >= {"index.html", "index.json", "ratings.csv", "ratings.parquet", "proof.json", "style.css"}
     assert "distribution.svg" in kinds
+    for path, content in files_of(written.directory).items():
+        assert path.endswith(".html") == content.startswith(b"<!DOCTYPE html>"), path
+        assert path.endswith(".json") == content.startswith((b"{", b"[")), path
     whose = f"snapshots/{snapshot}/organisations/agedcare-acacia-house-nsw/index"
     page = (written.directory / f"{whose}.html").read_text("utf-8")
     twin = json.loads((written.directory / "api" / f"{whose}.json").read_bytes())
@@ -197,6 +200,7 @@ def test_the_command_says_how_much_it_wrote(
         ("/", "index.html"),
         ("/api", "api/index.json"),
         ("/style.css", "style.css"),
+        ("/ledger/checkpoint", "ledger/checkpoint"),
         ("/snapshots/s", "snapshots/s/index.html"),
         ("/snapshots/s?page=2&sort=-age", "snapshots/s/page-2.sort--age.html"),
         ("/snapshots/s/ratings.csv?q=a/b", "snapshots/s/ratings.q-a~2Fb.csv"),
