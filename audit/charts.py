@@ -134,23 +134,76 @@ def distribution_chart(bins: Sequence[tuple[float, float, int]], what: str, unit
     Returns:
         An SVG document with `title` and `desc`.
     """
+    bars = [
+        (f"{start:,.12g}" if start == end else f"{start:,.12g} to {end:,.12g}", count, str(count))
+        for start, end, count in bins
+    ]
+    title = f"Organisations by figure: {what}"
+    return _bars(bars, title, "organisations", unit, f"Organisations by figure, in {unit}.")
+
+
+def stars_chart(counts: Sequence[tuple[str, int]], what: str) -> str:
+    """How the stars of a rating are spread: a bar for each number of stars.
+
+    Args:
+        counts: stars in words, and how many organisations have so many; in the order to draw.
+        what: the rating, for the title.
+
+    Returns:
+        An SVG document with `title` and `desc`.
+    """
+    title = f"Organisations by star: {what}"
+    bars = [(words, count, str(count)) for words, count in counts]
+    return _bars(bars, title, "organisations", "star", "Organisations by star.")
+
+
+def history_chart(past: Sequence[tuple[str, int | None, str]], what: str) -> str:
+    """The stars of an organisation, rating by rating: a bar for each, as long as it has stars.
+
+    Args:
+        past: the rating, its stars (None for none), and these in words; the oldest first.
+        what: the organisation, for the title.
+
+    Returns:
+        An SVG document with `title` and `desc`.
+    """
+    title = f"History of stars: {what}"
+    return _bars(
+        [(rating, star or 0, words) for rating, star, words in past],
+        title,
+        "stars",
+        "rating, the oldest first",
+        "Stars by rating, the oldest first.",
+    )
+
+
+def _bars(
+    bars: Sequence[tuple[str, int, str]], title: str, measured: str, named: str, description: str
+) -> str:
+    """A bar for each of some things, in this order, with words at its end.
+
+    Args:
+        bars: of each its name, which no other has, its length and what stands at the end of the bar.
+        title: of the picture.
+        measured: what the length is.
+        named: what the names are.
+        description: begins the text alternative, which goes on with every bar.
+    """
     import altair as alt
     import vl_convert
 
     values: list[dict[str, Any]] = [
-        {"stretch": f"{start:,.12g}" if start == end else f"{start:,.12g} to {end:,.12g}", "count": count}
-        for start, end, count in bins
+        {"name": name, "length": length, "words": words} for name, length, words in bars
     ]
-    title = f"Organisations by figure: {what}"
     base = alt.Chart(alt.Data(values=values), title=title).encode(
-        x=alt.X("count:Q", title="organisations", axis=alt.Axis(tickMinStep=1)),
-        y=alt.Y("stretch:N", title=unit, sort=[row["stretch"] for row in values]),
+        x=alt.X("length:Q", title=measured, axis=alt.Axis(tickMinStep=1)),
+        y=alt.Y("name:N", title=named, sort=[name for name, _, _ in bars], axis=alt.Axis(labelLimit=320)),
     )
-    numbers = base.mark_text(align="left", dx=3, fontSize=9).encode(text="count:Q")
+    numbers = base.mark_text(align="left", dx=3, fontSize=9).encode(text="words:N")
     chart = (base.mark_bar() + numbers).properties(width=320, height=alt.Step(16))
     svg: str = vl_convert.vegalite_to_svg(chart.to_dict(), allowed_base_urls=[])
-    says = "; ".join(f"{row['stretch']}: {row['count']}" for row in values)
-    return _with_alternative(_numbered(svg), title, f"Organisations by figure, in {unit}. {says}.")
+    says = "; ".join(f"{name}: {words}" for name, _, words in bars)
+    return _with_alternative(_numbered(svg), title, f"{description} {says}.")
 
 
 def freshness_chart(groups: Sequence[tuple[str, int, Mapping[str, int]]], by: str) -> str:

@@ -38,7 +38,8 @@ from audit.web.pages.freshness import freshness, picture
 from audit.web.pages.indicator import distribution, indicator
 from audit.web.pages.ledger import checkpoint_beside, ledger, newest_checkpoint
 from audit.web.pages.organisation import organisation
-from audit.web.pages.ratings import ratings, table
+from audit.web.pages.past import drawn
+from audit.web.pages.ratings import ratings, stars, table
 from audit.web.pages.rounds import rounds
 from audit.web.problems import PROBLEMS, Problem, problem_of
 from audit.web.render import html, prepare
@@ -48,6 +49,7 @@ _LOG = logging.getLogger("starledger.web")
 _BODY_BYTES = 48 * 2**20
 _AT_ONCE = 4  # pages; the others wait their turn
 _HTML, _JSON, _NOTE = "text/html; charset=utf-8", "application/json", "text/plain; charset=utf-8"
+_SVG = "image/svg+xml"
 _STYLE = files("audit.web") / "static" / "style.css"
 
 SAFE_HEADERS: dict[str, str] = {
@@ -146,8 +148,10 @@ def create_app(
     )
     answers.add_file(app, _SNAPSHOT + "/ratings.parquet", _parquet, table, "application/vnd.apache.parquet")
     answers.add_file(app, _SNAPSHOT + "/events/{position}/proof.json", str.encode, proof, _JSON)
-    answers.add_file(app, _INDICATOR + "/distribution.svg", str.encode, distribution, "image/svg+xml")
-    answers.add_file(app, _SNAPSHOT + "/freshness/states.svg", str.encode, picture, "image/svg+xml")
+    answers.add_file(app, _SNAPSHOT + "/stars.svg", str.encode, stars, _SVG)
+    answers.add_file(app, _ORGANISATION + "/history.svg", str.encode, drawn, _SVG)
+    answers.add_file(app, _INDICATOR + "/distribution.svg", str.encode, distribution, _SVG)
+    answers.add_file(app, _SNAPSHOT + "/freshness/states.svg", str.encode, picture, _SVG)
     answers.add_file(app, "/ledger/checkpoint", str.encode, newest_checkpoint, _NOTE)
     answers.add_file(app, _SNAPSHOT + "/checkpoint", str.encode, checkpoint_beside, _NOTE)
     app.add_api_route("/style.css", _style, methods=["GET"], include_in_schema=False)

@@ -2,7 +2,8 @@
 
 Here: star, reason, age, judgements, key indicators, what is late, what could change, what to ask, evidence,
     and the stars it had in other snapshots.
-Not here: the list of all figures (figures.py), one figure with its cells (figure.py).
+Not here: the list of all figures (figures.py), finding those other stars (past.py), one figure with its cells
+    (figure.py).
 """
 
 from __future__ import annotations
@@ -22,15 +23,14 @@ from audit.web.pages.about import (
     moment,
     one_organisation,
 )
-from audit.web.pages.as_known import of_method
 from audit.web.pages.figures import Figure, figures_of
+from audit.web.pages.past import Past, history
 from ratings.freshness import LATE
 from ratings.methods import Method
 from warehouse.snapshot_manifest import microseconds
 
 _QUESTIONS = 10
 _FLIPS = 5
-_HISTORY = 24
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,18 +142,6 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
-    """The star that another snapshot of the same method gives."""
-
-    snapshot: str
-    label: str
-    as_published: datetime
-    state: str
-    star: int | None
-    status: str
-
-
-@dataclass(frozen=True, slots=True)
 class OrganisationPage:
     """Everything about one organisation in one snapshot.
 
@@ -243,25 +231,6 @@ def organisation(archive: Archive, snapshot: SnapshotId, organisation: Organisat
         evidence=tuple(_evidence(archive, item) for item in beside),
         history=history(archive, found, organisation),
     )
-
-
-def history(archive: Archive, found: Opened, organisation: str) -> tuple[Past, ...]:
-    """The stars of an organisation in the newest snapshots of the same method, the oldest first."""
-    past = []
-    for other in of_method(archive, found):
-        for row in other.table("stars", organisation=organisation).to_dicts():
-            at = moment(other.as_published)
-            past.append(
-                Past(
-                    other.id,
-                    other.manifest["label"],
-                    at,
-                    other.entry.state,
-                    row["star"],
-                    row["rating_status"],
-                )
-            )
-    return tuple(sorted(past, key=lambda p: (p.as_published, p.snapshot))[-_HISTORY:])
 
 
 def _star(row: dict[str, Any]) -> Star:

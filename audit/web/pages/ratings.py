@@ -1,6 +1,6 @@
 """Ratings: one snapshot as a table of organisations, to search, filter, sort, and take away.
 
-Here: the table of ratings, and the same rows for a spreadsheet.
+Here: the table of ratings, the same rows for a spreadsheet, and the stars as a picture.
 Not here: one organisation (organisation.py).
 """
 
@@ -13,8 +13,10 @@ from typing import Annotated, Any, Literal
 import polars as pl
 from fastapi import Query
 
+from audit.charts import stars_chart
 from audit.web.archive import Archive, Opened
 from audit.web.pages.about import About, PageNumber, PageRows, Part, Search, SnapshotId, about, part, region
+from ratings.errors import NotFoundError
 
 Star = Annotated[
     Literal["", "0", "1", "2", "3", "4", "5", "none"],
@@ -145,6 +147,26 @@ def table(
         for row in fitting
     ]
     return pl.DataFrame(flat, schema=schema).with_columns(pl.lit(found.id).alias("snapshot"))
+
+
+def stars(archive: Archive, snapshot: SnapshotId) -> str:
+    """How many organisations have how many stars, as a picture (SVG).
+
+    Raises:
+        NotFoundError: the rating's method gives no stars.
+    """
+    found, said = about(archive, snapshot)
+    if not has_stars(found):
+        raise NotFoundError("this rating has no stars to draw", hint="see its table")
+    counts = [(stars_in_words(star), count) for star, count in found.manifest["stars"].items()]
+    return stars_chart(counts, said.label)
+
+
+def stars_in_words(star: str) -> str:
+    """A number of stars, or a status, as a manifest counts it."""
+    if not star.isdigit():
+        return star.replace("_", " ").capitalize()
+    return {"0": "No stars (0)", "1": "1 star"}.get(star, f"{star} stars")
 
 
 def chosen(rows: list[Row], q: str, star: str, where: str, could_change: str, sort: str) -> list[Row]:
