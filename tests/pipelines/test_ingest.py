@@ -209,7 +209,7 @@ def test_only_a_standing_vintage_can_be_voided(here: Settings, tmp_path: Path) -
     done = void(here, report.batch or 0, "a mistake")
     with pytest.raises(LedgerError, match=f"was voided by batch {done.id}"):
         void(here, report.batch or 0, "again")
-    with pytest.raises(LedgerError, match="is a void, and only a vintage"):
+    with pytest.raises(LedgerError, match="is of kind void, and only a vintage"):
         void(here, done.id, "no")
 
 
