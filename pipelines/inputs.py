@@ -9,17 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 
 import polars as pl
 
 from pipelines.figure_history import figure_history, files_read
+from ratings.calendar import day_of, end_of
 from ratings.catalogue import Catalogue
 from ratings.collections import list_collections
 from ratings.decisions import Decision, standing
 from ratings.errors import MethodError, NotFoundError
 from ratings.methods import Method
-from ratings.rating import inherited
+from ratings.rating import inherited, latest_round
 from warehouse.event_log import Ledger
 from warehouse.facts import facts
 from warehouse.named_in_log import with_named
@@ -82,7 +83,7 @@ class Inputs:
     @property
     def day(self) -> date:
         """The day of `as_published`."""
-        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=self.as_published)).date()
+        return day_of(self.as_published)
 
 
 def rated_from(method: Method, catalogue: Catalogue, *, simulated: bool) -> dict[str, str]:
@@ -142,14 +143,14 @@ def read_inputs(
     batches = ledger.batches(as_recorded=as_recorded)
     recorded = max((b.last_position for b in batches), default=0)
     judgements = _judgements(ledger, as_published, recorded) if method.recorded else _no_judgements()
-    known_round = _round(method, judgements, round)
+    known_round = (round or latest_round(method, judgements)) if method.recorded else None
     catalogue = with_named(catalogue, ledger, as_recorded=recorded)
-    organisations = catalogue.existing(kinds, _day_of(method, as_published, known_round))
+    day = _rated_day(method, as_published, known_round)
+    organisations = catalogue.existing(kinds, day)
     judgements = judgements.join(organisations, left_on="organisation", right_on="id", how="semi")
     rated = rated_from(method, catalogue, simulated=simulated)
     scope = pl.DataFrame({"indicator": list(rated), "collection": list(rated.values())})
     collections = sorted(set(rated.values()))
-    day = _day_of(method, as_published, known_round)
     # A judgement of a past round was made on the figures of its day, not on what was corrected since.
     seen = min(as_published, end_of(day)) if known_round else as_published
     events = timeline(ledger, collections, recorded, as_published=seen)
@@ -209,28 +210,11 @@ def _known(events: pl.DataFrame, population: pl.DataFrame, catalogue: Catalogue 
     return inherited(figures, catalogue.successions).join(own, on="organisation", how="semi")
 
 
-def _round(method: Method, judgements: pl.DataFrame, asked: str | None) -> str | None:
-    """The round to rate: the one asked for, else the latest that the method covers and that is known."""
-    if not method.recorded or method.judgements is None or asked:
-        return asked if method.recorded else None
-    rounds = method.judgements.rounds
-    known = set(judgements["round"].drop_nulls()) & set(rounds)
-    return max(known, key=lambda name: rounds[name], default=None)
-
-
-def end_of(day: date) -> int:
-    """The last microsecond of a day, UTC."""
-    return (
-        int((datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)).timestamp()) * 1_000_000
-        - 1
-    )
-
-
-def _day_of(method: Method, as_published: int, round: str | None) -> date:
+def _rated_day(method: Method, as_published: int, round: str | None) -> date:
     """The day whose organisations are rated: the round's, else that of `as_published`."""
     if round and method.judgements and round in method.judgements.rounds:
         return method.judgements.rounds[round]
-    day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=as_published)).date()
+    day = day_of(as_published)
     return min(day, method.effective_to or day)
 
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import polars as pl
 
-from pipelines.inputs import end_of
 from pipelines.settings import Settings
+from ratings.calendar import end_of
 from ratings.catalogue import load_catalogue
 from ratings.errors import NotFoundError
 from ratings.matching import Match, match_published

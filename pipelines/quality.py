@@ -6,7 +6,6 @@ Not here: what a grade is given for (ratings/quality.py), the grades in a snapsh
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import polars as pl
@@ -14,6 +13,7 @@ import polars as pl
 from pipelines.figure_history import figure_history, files_read
 from pipelines.inputs import SIMULATED
 from pipelines.settings import Settings
+from ratings.calendar import day_of
 from ratings.catalogue import Catalogue, load_catalogue
 from ratings.collections import load_collection
 from ratings.errors import NotFoundError
@@ -47,8 +47,8 @@ def grades(
     Returns:
         As `ratings.quality.graded`: one row per indicator of `scope`, in no order.
     """
-    day = (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=as_published)).date()
-    councils = catalogue.existing([SIMULATED if simulated else "council"], day).select(organisation="id")
+    councils = catalogue.existing([SIMULATED if simulated else "council"], day_of(as_published))
+    councils = councils.select(organisation="id")
     theirs = events.join(councils.cast(pl.Categorical()), on="organisation", how="semi")
     figures = state(theirs).select(FIGURE).cast({pl.Categorical: pl.String})
     read = files_read(

@@ -15,8 +15,7 @@ import polars as pl
 
 from pipelines.attest import attest, sources
 from pipelines.definitions import adopt, blank_event, signed
-from pipelines.inputs import SIMULATED as SIMULATED
-from pipelines.inputs import Inputs, input_collections, read_inputs, recorded_decisions
+from pipelines.inputs import SIMULATED, Inputs, input_collections, read_inputs, recorded_decisions
 from pipelines.settings import Settings, code_version
 from pipelines.tables import snapshot_tables
 from ratings.catalogue import load_catalogue

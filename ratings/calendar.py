@@ -1,7 +1,7 @@
 """Calendar: which period of an indicator should be known by a given day.
 
 Here: when the figures of a period are due, from the indicator's period rule and its usual publication lag, or
-    from the date its publisher announced; working days, where a deadline needs them.
+    from the date its publisher announced; working days, where a deadline needs them; the day of a time.
 Not here: comparing that with what is known (freshness.py), who owes a return (roster.py), reading labels
     (periods.py).
 
@@ -18,6 +18,8 @@ from types import MappingProxyType
 from ratings.catalogue import Indicator
 from ratings.periods import next_period, parse_rule, period_bounds
 
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
 # Where nobody says how long an indicator takes to come out: by the time the next yearly period has ended.
 ASSUMED_LAG_DAYS = 365
 
@@ -27,7 +29,12 @@ NOTHING_ANNOUNCED: Mapping[str, date] = MappingProxyType({})
 
 def day_of(at_us: int) -> date:
     """The day, in UTC, of a time in microseconds."""
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=at_us)).date()
+    return (_EPOCH + timedelta(microseconds=at_us)).date()
+
+
+def end_of(day: date) -> int:
+    """The last microsecond of a day in UTC, as a time in microseconds."""
+    return (day + timedelta(days=1) - _EPOCH.date()) // timedelta(microseconds=1) - 1
 
 
 def due_date(indicator: Indicator, period: str, announced: Mapping[str, date] = NOTHING_ANNOUNCED) -> date:

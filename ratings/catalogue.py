@@ -207,10 +207,6 @@ class Catalogue:
         """The indicators that become assets and are rated, in the order of the file."""
         return [indicator for indicator in self.indicators.values() if indicator.core]
 
-    def for_collection(self, collection: str) -> list[Indicator]:
-        """The indicators whose rating collection is `collection`."""
-        return [indicator for indicator in self.indicators.values() if indicator.collection == collection]
-
     def indicator(self, code: str) -> Indicator:
         """One indicator by its code.
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import Any
 
 import polars as pl
 
+from ratings.calendar import day_of
 from ratings.errors import MethodError
 from ratings.methods import Method
 from ratings.rating import Rating, overall
@@ -91,9 +91,9 @@ class Decision:
     def says(self, method: Method) -> str:
         """The decision in a sentence."""
         value = f": {self.on} {becomes_words(self, method)}" if self.becomes is not None else ""
-        until = f", until {_day(self.expires_at)}" if self.expires_at is not None else ""
+        until = f", until {day_of(self.expires_at)}" if self.expires_at is not None else ""
         return (
-            f"{OUTCOMES[self.outcome]}{value} (decided by {self.authority}, from {_day(self.at)}{until}: "
+            f"{OUTCOMES[self.outcome]}{value} (decided by {self.authority}, from {day_of(self.at)}{until}: "
             f"{self.reason})"
         )
 
@@ -275,7 +275,3 @@ def _marks(decision: Decision | None) -> dict[str, Any]:
         "decision_expires_at": decision.expires_at if decision else None,
         "decision_position": decision.position if decision else None,
     }
-
-
-def _day(at_us: int | None) -> str:
-    return datetime.fromtimestamp((at_us or 0) / 1_000_000, UTC).date().isoformat()

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date
 from typing import Any
 
 import polars as pl
 
+from ratings.calendar import end_of
 from ratings.catalogue import Catalogue
 from ratings.methods import Method
-from ratings.rating import EPOCH, Rating, rate
+from ratings.rating import Rating, rate
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ def match_published(
             judgements,
             organisations,
             catalogue,
-            at_us=(day - EPOCH.date()) // timedelta(microseconds=1),
+            at_us=end_of(day),
             round=rows["round"][0] if method.recorded else None,
             option=option,
         )

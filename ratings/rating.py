@@ -15,13 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from typing import Any
 
 import polars as pl
 from narwhals.typing import IntoFrameT
 
 from ratings.bands import Banding, adjusted, bands, better_of_two
+from ratings.calendar import day_of, end_of
 from ratings.catalogue import Catalogue, Succession
 from ratings.errors import MethodError
 from ratings.judgements import as_recorded, capped, capped_by_parts
@@ -85,7 +86,6 @@ _TOLD = (
     *("capped_by", "cap_value", "cap_threshold", "exempt_from", "exempt_value", "exempt_threshold"),
 )
 """What the sentence of a judgement is written from."""
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +194,7 @@ def rate(
     """
     if method.stars or option:
         method.table(option)
-    day = (EPOCH + timedelta(microseconds=at_us)).date()
+    day = day_of(at_us)
     known_round = None
     if method.recorded:
         known_round, day = _round(method, judgements, round, day)
@@ -292,9 +292,15 @@ def _round(method: Method, judgements: pl.DataFrame, round: str | None, day: dat
                 hint=f"ask for one of {', '.join(rounds)}",
             )
         return round, rounds[round]
-    known = set(judgements["round"].drop_nulls()) if judgements.height else set()
-    covered = sorted(known & set(rounds), key=lambda name: rounds[name])
-    return (covered[-1], rounds[covered[-1]]) if covered else (None, day)
+    latest = latest_round(method, judgements)
+    return (latest, rounds[latest]) if latest else (None, day)
+
+
+def latest_round(method: Method, judgements: pl.DataFrame) -> str | None:
+    """The latest round that a method covers and of which judgements are known; None where there is none."""
+    rounds = method.judgements.rounds if method.judgements else {}
+    known = set(judgements["round"].drop_nulls()) & set(rounds)
+    return max(known, key=lambda name: rounds[name], default=None)
 
 
 def indicators_in_scope(method: Method, catalogue: Catalogue, day: date) -> pl.DataFrame:
@@ -387,12 +393,8 @@ def _group(method: Method, number: int, population: pl.DataFrame, catalogue: Cat
 
 def _key_figures(figures: pl.DataFrame, indicators: pl.DataFrame, day: date) -> pl.DataFrame:
     """The latest figure of each key indicator that was published by the end of `day`; no bands."""
-    end_us = int(
-        (datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1) - EPOCH)
-        / timedelta(microseconds=1)
-    )
     known = figures.join(indicators.filter("key"), on="indicator").filter(
-        (pl.col("published_at") < end_us) & pl.col("value").is_not_null()
+        (pl.col("published_at") <= end_of(day)) & pl.col("value").is_not_null()
     )
     latest = known.filter(pl.col("period") == pl.col("period").max().over("organisation", "indicator"))
     return latest.with_columns(

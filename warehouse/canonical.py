@@ -1,6 +1,6 @@
 """Canonical forms: one spelling for a value that will be hashed or compared.
 
-Here: RFC 8785 JSON and the SHA-256 of bytes.
+Here: RFC 8785 JSON and the SHA-256 of bytes and of files.
 Not here: what is put into them.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from typing import Any
 
 import rfc8785
@@ -30,3 +31,9 @@ def parse_json(text: str) -> Any:
 def sha256_hex(data: bytes) -> str:
     """SHA-256 of bytes, as 64 lower-case hex digits."""
     return hashlib.sha256(data).hexdigest()
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file's bytes, as 64 lower-case hex digits."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -8,7 +8,6 @@ Not here: what the bytes mean and how to verify them (docs/ledger-format.md says
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from sqlalchemy import Table, select
 
 from ratings.errors import LedgerError
 from warehouse import schema
-from warehouse.canonical import canonical_json
+from warehouse.canonical import canonical_json, sha256_of
 from warehouse.canonical_events import batch_bytes
 from warehouse.event_log import Ledger, now
 from warehouse.merkle import leaf_hash, root
@@ -32,7 +31,6 @@ EVENTS_A_FILE = 1_000_000
 """A file holds whole batches, and no further batch once it has this many events."""
 _EVENTS_A_READ = 200_000
 
-_BY_BATCH = (schema.batch, schema.batch_tree, schema.salt)
 _TYPES = {
     pl.Int64(): pa.int64(), pl.Float64(): pa.float64(), pl.String(): pa.string(), pl.Binary(): pa.binary(),
 }  # fmt: skip
@@ -195,12 +193,10 @@ def _write(path: Path, table: Table, frames: Iterator[pl.DataFrame]) -> dict[str
             writer.write_table(arrow)
             rows += frame.height
     sync(path)
-    with path.open("rb") as stream:
-        sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
     return {
         "name": path.name,
         "table": table.name,
         "rows": rows,
         "bytes": path.stat().st_size,
-        "sha256": sha256,
+        "sha256": sha256_of(path),
     }

@@ -16,6 +16,8 @@ from io import BufferedReader
 from pathlib import Path
 
 from ratings.errors import InputError, LedgerError, NotFoundError
+from warehouse.canonical import sha256_of
+from warehouse.whole_files import sync
 
 _CHUNK = 1 << 20
 _UNFINISHED = ".landing-"
@@ -106,7 +108,7 @@ class Landing:
                 Path(temporary).chmod(0o444)
                 Path(temporary).rename(place)
             for directory in (place.parent, self.directory):
-                _sync(directory)
+                sync(directory)
             return LandedFile(digest.hexdigest(), size, file_name, place)
         finally:
             with suppress(FileNotFoundError):
@@ -137,17 +139,3 @@ def _opened(source: Path) -> BufferedReader:
         raise InputError(
             f"cannot be read: {error.strerror}", file=str(source), hint="check its permissions"
         ) from None
-
-
-def sha256_of(path: Path) -> str:
-    """SHA-256 of a file's bytes, as 64 lower-case hex digits."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -180,10 +180,6 @@ purged = Table(
     comment="What is left of purged events: their place in the tree.",
 )
 
-APPEND_ONLY = (
-    "ledger", "landed_file", "batch", "event", "indicator_block", "quarantine", "batch_tree", "purged",
-)  # fmt: skip
-
 OBSERVATION_VERSION = 1
 
 

@@ -8,7 +8,6 @@ Not here: what the tables hold (snapshot_tables.py), the manifest and the id (sn
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ratings.errors import NotFoundError, SnapshotError
-from warehouse.canonical import sha256_hex
+from warehouse.canonical import sha256_hex, sha256_of
 from warehouse.snapshot_files import RECEIPT, Beside, files_of, json_text
 from warehouse.snapshot_manifest import (
     MANIFEST,
@@ -246,7 +245,7 @@ def verify(directory: Path) -> list[str]:
 def _check_file(file: Path, said: Mapping[str, Any], others: Mapping[str, Mapping[str, Any]]) -> list[str]:
     if not file.is_file():
         return [f"{file.name} is missing"]
-    if (found_hash := _file_sha256(file)) == said["sha256"]:
+    if (found_hash := sha256_of(file)) == said["sha256"]:
         return []
     swapped = [name for name, other in others.items() if other["sha256"] == found_hash]
     if swapped:
@@ -313,8 +312,3 @@ def move_latest(root: Path, content: Mapping[str, Any] | None) -> None:
 def remove(found: SnapshotRef) -> None:
     """Take away a snapshot that no event speaks of."""
     remove_directory(found.path)
-
-
-def _file_sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

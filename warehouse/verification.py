@@ -10,7 +10,6 @@ again is found out only by the checkpoint.
 
 from __future__ import annotations
 
-import hashlib
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -26,6 +25,7 @@ from sqlalchemy import Connection, func, select
 from ratings.errors import LedgerError, NotFoundError, StarledgerError
 from warehouse import merkle, schema
 from warehouse.batch_leaves import batch_leaves, raw_batches
+from warehouse.canonical import sha256_of
 from warehouse.canonical_events import SALT_BYTES
 from warehouse.database import Database
 from warehouse.event_log import QUARANTINE_SCHEMA, Ledger, quarantine_sha256
@@ -362,8 +362,7 @@ def _files(ledger: Ledger, landing: Landing) -> Iterator[tuple[str, bool]]:
             )
             continue
         try:
-            with landing.path(sha256).open("rb") as stream:
-                found = hashlib.file_digest(stream, "sha256").hexdigest()
+            found = sha256_of(landing.path(sha256))
         except NotFoundError:
             yield f"landed file {name} ({sha256}) is missing", False
         except OSError as error:

@@ -100,7 +100,7 @@ def _sha256(given: str) -> str:
     if given and set(given.lower()) <= set("0123456789abcdef"):
         return given.lower()
     if Path(given).is_file():
-        from warehouse.landing import sha256_of
+        from warehouse.canonical import sha256_of
 
         return sha256_of(Path(given))
     raise InputError(

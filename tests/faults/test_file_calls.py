@@ -17,7 +17,8 @@ from ratings.errors import StarledgerError
 from tests.faults import acts
 from tests.faults.file_calls import KINDS, Calls, broken
 from tests.faults.processes import WarmProcess
-from warehouse.landing import Landing, sha256_of
+from warehouse.canonical import sha256_of
+from warehouse.landing import Landing
 from warehouse.snapshots import latest, snapshot_ids, verify
 
 STEP = int(os.environ.get("STARLEDGER_FAULT_STEP", "11"))

@@ -8,11 +8,11 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from ratings.calendar import end_of
 from ratings.catalogue import load_catalogue
 from ratings.errors import MethodError
 from ratings.matching import match_published
 from ratings.methods import load_method
-from ratings.rating import EPOCH
 
 CATALOGUE = load_catalogue()
 PARTS = ("residents_experience", "compliance", "staffing", "quality_measures")
@@ -37,7 +37,7 @@ def quarters(folder: Path) -> pl.DataFrame:
         for file in files
     ]
     return pl.concat(frames).with_columns(
-        published_at=(pl.col("day") - EPOCH.date()).dt.total_microseconds(),
+        published_at=(pl.col("day") - date(1970, 1, 1)).dt.total_microseconds(),
         round=pl.col("day").cast(pl.String),
     )
 
@@ -83,7 +83,7 @@ def test_the_aged_care_formula_gives_all_but_three_of_19746_published_stars(shar
 
 def test_what_was_published_before_the_method_is_not_compared() -> None:
     method = load_method("aged-care-au")
-    before = (method.effective_from - EPOCH.date() - timedelta(days=1)) // timedelta(microseconds=1)
+    before = end_of(method.effective_from - timedelta(days=1))
     published = pl.DataFrame(
         {"organisation": ["f"], "round": ["r"], "stars": ["3"], "published_at": [before]}
     )
