@@ -22,8 +22,8 @@ from pipelines.alerts import AlertError, send
 from pipelines.inbox import take
 from pipelines.ledger_proofs import verify as verify_ledger
 from pipelines.overdue import overdue_alert, overdue_returns
-from pipelines.releases import parse_time
 from pipelines.replay import replay as build_again
+from pipelines.source_files import parse_time
 from ratings.errors import LedgerError
 from warehouse.release_history import RELEASED
 from warehouse.snapshots import list_snapshots

@@ -17,8 +17,8 @@ from pydantic import Field, PrivateAttr
 from pipelines.indicators import IndicatorFigures, KnownAt, figures_by_indicator, known_at
 from pipelines.rate import build
 from pipelines.received import Conservation, Received, conservation, received_by_indicator, wholeness
-from pipelines.releases import parse_time
 from pipelines.settings import Settings, scheduled_method, settings
+from pipelines.source_files import parse_time
 from ratings.errors import InputError, StarledgerError
 from warehouse.snapshots import SnapshotRef
 

@@ -51,12 +51,12 @@ def trace(
             and the judgements that rest on it; then every version has the text of its cell.
         snapshot_id: the snapshot; by default the one released now, else the one built last, that holds the
             organisation (and the indicator). Where none does, the figures are traced from the log alone.
-
         sources: looks up where events come from; whoever traces more than once keeps one.
 
     Returns:
         Plain values, ready for JSON, always with these keys: `organisation`, `snapshot` (null without one),
         `star` (null where there is none), `decision` (the event of a decision on the star, null without one),
+        `flips` (the figures of which a fresh value alone would give another star, and which star),
         `published` (a rating that the regulator published for the same round, null if none is known),
         `caps`, `counterfactuals` and `rests_on` (explanation.py; empty where there is no star), `judgements`,
         `figures`, `evidence`. A judgement has its `rule`, `cap`, the event it was recorded by
@@ -84,6 +84,7 @@ def trace(
         "snapshot": None,
         "star": None,
         "decision": None,
+        "flips": [],
         "published": None,
         "caps": [],
         "counterfactuals": [],

@@ -15,7 +15,7 @@ import polars as pl
 from pipelines.against_known import against_known
 from pipelines.checked_rows import CheckedRows
 from pipelines.ingest_report import DRY_RUN, INGESTED, KNOWN, REFUSED, IngestReport, conservation
-from pipelines.releases import row_times
+from pipelines.source_files import row_times
 from pipelines.void import RETRIES
 from ratings.collections import Collection
 from ratings.errors import LedgerError
@@ -90,7 +90,7 @@ def append_figures(
             batch = log.append(new, events, checked.quarantine, expected_position=head.position)
         except ConflictError:
             continue
-        if batch.first_position <= head.position:  # another process ingested the same release meanwhile
+        if batch.first_position <= head.position:  # another process ingested the same vintage meanwhile
             return already_known(base.file_name or "", batch)
         return replace(report, status=INGESTED, batch=batch.id)
     raise LedgerError("other writers kept coming in between", hint="run the command again")
@@ -156,7 +156,7 @@ def append_refusal(
 
 
 def already_known(name: str, known: Batch) -> IngestReport:
-    """The report of a release that the log has."""
+    """The report of a vintage that the log has."""
     return IngestReport(
         file=name,
         status=KNOWN,

@@ -40,9 +40,9 @@ from pipelines.ingest import ingest
 from pipelines.ingest_report import IngestReport, failed
 from pipelines.matching import match
 from pipelines.rate import build
-from pipelines.releases import parse_time
 from pipelines.settings import Settings
 from pipelines.simulate import simulate
+from pipelines.source_files import parse_time
 from ratings.catalogue import load_catalogue
 from ratings.crossfoot import crossfoot, read_totals
 from ratings.errors import InputError

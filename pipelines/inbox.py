@@ -22,8 +22,8 @@ from pathlib import Path
 
 from pipelines.ingest import ingest
 from pipelines.ingest_report import REFUSED
-from pipelines.releases import read_releases
 from pipelines.settings import Settings
+from pipelines.source_files import read_publish_times
 from ratings.collections import load_collection
 from ratings.errors import InputError
 from warehouse.whole_files import replace_text, sync
@@ -187,7 +187,7 @@ def take(
     if not folder.is_dir():
         raise InputError("there is no such folder", file=str(folder), hint="make it and drop files into it")
     with _alone(folder):
-        times = read_releases(folder / RELEASES) if (folder / RELEASES).exists() else {}
+        times = read_publish_times(folder / RELEASES) if (folder / RELEASES).exists() else {}
         present = _names(folder)
         names = [name for name in (files or sorted(present)) if name != RELEASES]
         taken = [Taken(name, _GONE) for name in names if name not in present]

@@ -25,8 +25,8 @@ from pipelines.append_batch import (
 from pipelines.checked_rows import CONTENT, checked_rows
 from pipelines.definitions import adopt_collection, signed
 from pipelines.ingest_report import IngestReport, failed
-from pipelines.releases import OBSERVED, STATED, Release, find_releases, published_by_file
 from pipelines.settings import Settings
+from pipelines.source_files import OBSERVED, STATED, SourceFile, find_source_files, published_by_file
 from ratings.catalogue import load_catalogue
 from ratings.collections import Collection, load_collection
 from ratings.errors import InputError, LedgerError
@@ -97,7 +97,7 @@ def ingest(
     """
     kind = load_collection(collection)
     dated = kind.published is not None
-    found = find_releases(paths, published_at=published_at, releases=releases, dated=dated)
+    found = find_source_files(paths, published_at=published_at, releases=releases, dated=dated)
     _not_in_the_future(found, observed_at, kind, announced=announced)
     if scope and kind.event != "observation":
         raise InputError(
@@ -109,12 +109,10 @@ def ingest(
     if ledger and not dry_run:
         adopt_collection(settings, ledger, kind)
     reports = []
-    for number, release in enumerate(found, start=1):
-        progress(f"{number} of {len(found)}: {release.path.name}")
+    for number, source in enumerate(found, start=1):
+        progress(f"{number} of {len(found)}: {source.path.name}")
         reports.append(
-            _ingest_one(
-                settings, ledger, kind, release, scope, supplier, reason, observed_at, dry_run=dry_run
-            )
+            _ingest_one(settings, ledger, kind, source, scope, supplier, reason, observed_at, dry_run=dry_run)
         )
     return reports
 
@@ -152,10 +150,10 @@ def proposed(
             hint="only figures can be tried out before they are accepted",
         )
     ledger = settings.ledger()
-    [release] = find_releases([path], published_at=published_at, releases=None, dated=False)
+    [source] = find_source_files([path], published_at=published_at, releases=None, dated=False)
     kept: list[pl.DataFrame] = []
     report = _ingest_one(
-        settings, ledger, kind, release, _resolved(scope, ledger) if scope else None, None, None, None,
+        settings, ledger, kind, source, _resolved(scope, ledger) if scope else None, None, None, None,
         dry_run=True, keep=kept.append,
     )  # fmt: skip
     if error := failed([report]):
@@ -173,14 +171,14 @@ def proposed(
 
 
 def _not_in_the_future(
-    found: Sequence[Release], observed_at: int | None, kind: Collection, *, announced: bool
+    found: Sequence[SourceFile], observed_at: int | None, kind: Collection, *, announced: bool
 ) -> None:
     """A publish time to come is a slip, unless it is said that the source announced it.
 
     Raises:
         InputError: it is a slip, or facts that have no embargo.
     """
-    late = next((r for r in found if (r.published_at or observed_at or 0) > now()), None)
+    late = next((s for s in found if (s.published_at or observed_at or 0) > now()), None)
     if late is None:
         return
     if not announced or late.published_at is None:
@@ -233,7 +231,7 @@ def _ingest_one(
     settings: Settings,
     ledger: Ledger | None,
     kind: Collection,
-    release: Release,
+    source: SourceFile,
     scope: dict[str, Any] | None,
     supplier: str | None,
     reason: str | None,
@@ -242,12 +240,12 @@ def _ingest_one(
     dry_run: bool,
     keep: Keep | None = None,
 ) -> IngestReport:
-    name = release.path.name
+    name = source.path.name
     received_at = now()
     seen_at = received_at if observed_at is None else observed_at
     log = None if dry_run else ledger  # what may be written to; a dry run only reads
     accepted = accepted_findings(recorded_queries(ledger), kind.id) if ledger else NOTHING_ACCEPTED
-    landed = LandedFile.of(release.path) if log is None else settings.landing.land(release.path)
+    landed = LandedFile.of(source.path) if log is None else settings.landing.land(source.path)
     if log:
         log.record_landing(landed.sha256, landed.byte_size, name)
     base = signed(
@@ -256,8 +254,8 @@ def _ingest_one(
         "",
         reason,
         collection=kind.id,
-        published_at=release.published_at,
-        published_basis=STATED if release.published_at is not None else OBSERVED,
+        published_at=source.published_at,
+        published_basis=STATED if source.published_at is not None else OBSERVED,
         received_at=received_at,
         supplier=supplier or kind.publisher,
         file_name=name,
@@ -267,7 +265,7 @@ def _ingest_one(
     )
     try:
         rows = read_rows(landed.path, kind, name)
-        published_at, basis = published_by_file(kind, release, rows, received_at, seen_at)
+        published_at, basis = published_by_file(kind, source, rows, received_at, seen_at)
         base = replace(base, published_at=published_at, published_basis=basis)
         base = replace(base, identity=identity_of(base))
         if ledger and (known := ledger.by_identity(base.identity)):

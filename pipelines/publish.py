@@ -60,7 +60,8 @@ def release(
 ) -> Release:
     """Let a snapshot enter a state, and let `latest.json` follow.
 
-    One release at a time: a second waits until the first has moved `latest.json`.
+    One release at a time: a second waits until the first has moved `latest.json`. A snapshot is released only
+    if its log gives it a second time: every table with the same digest.
 
     Args:
         settings: where, and who does it.
@@ -70,8 +71,6 @@ def release(
             embargo: `latest.json` does not move before it, and `settle` moves it then.
         reason: why.
         now: the present, microseconds UTC; by default the clock's.
-
-    A snapshot is released only if its log gives it a second time: every table with the same digest.
 
     Returns:
         The step taken, and what is released now.

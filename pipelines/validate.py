@@ -13,8 +13,8 @@ from pathlib import Path
 from pipelines.data_docs import docs_of_files
 from pipelines.ingest import Progress, ingest
 from pipelines.ingest_report import IngestReport
-from pipelines.releases import find_releases
 from pipelines.settings import settings
+from pipelines.source_files import find_source_files
 from ratings.collections import load_collection
 
 
@@ -57,7 +57,7 @@ def validate(
     if docs is not None:
         progress("building the site")
         dated = load_collection(collection).published is not None
-        found = find_releases(paths, published_at=published_at, releases=releases, dated=dated)
+        found = find_source_files(paths, published_at=published_at, releases=releases, dated=dated)
         readable = [
             (one.path, one.path.name) for one, report in zip(found, reports, strict=True) if report.read
         ]

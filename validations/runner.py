@@ -3,7 +3,7 @@
 Here: one Great Expectations run per batch (limits joined as columns, never one expectation per indicator),
     held against our own masks.
 Not here: the rules (rules.py), a batch against what is known (history.py), what becomes of refused rows
-    (pipelines/ingest.py).
+    (pipelines/checked_rows.py).
 
 Great Expectations takes seconds to import, so it is imported where it is used.
 """

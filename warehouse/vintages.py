@@ -2,7 +2,7 @@
 
 Here: pure functions on frames. A vintage is compared with the state at its publish time; where vintages
 published later are already known, repairs keep what they said by agreeing with the older state.
-Not here: reading and judging the file (readers.py, validations), writing events (event_log.py).
+Not here: reading and checking the file (readers.py, validations), writing events (event_log.py).
 
 The law, and why the repairs suffice: docs/adr/0003-as-of-law.md. Held by tests/warehouse/test_as_of_law.py.
 """

@@ -81,7 +81,7 @@ def time_of(text: str | None) -> int | None:
     Raises:
         InputError: it is not a time, or is one so far away that no rating can be asked for.
     """
-    from pipelines.releases import parse_time
+    from pipelines.source_files import parse_time
 
     if text is None:
         return None

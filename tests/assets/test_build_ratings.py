@@ -16,9 +16,9 @@ from assets.sources import source_key
 from assets.stars import BANDS, JUDGEMENTS, SNAPSHOT, SNAPSHOT_TAG, STARS
 from pipelines.ingest import ingest
 from pipelines.rate import build
-from pipelines.releases import parse_time
 from pipelines.settings import Settings, settings
 from pipelines.simulate import RELEASES, simulate
+from pipelines.source_files import parse_time
 from pipelines.void import void
 from ratings.catalogue import load_catalogue
 from warehouse.event_log import DEMONSTRATION

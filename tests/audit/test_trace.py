@@ -162,7 +162,9 @@ def test_without_an_indicator_every_figure_says_where_it_stands(of_lait: Setting
     assert f"{figures[0]['indicator']} {figures[0]['title']}: no figure" in text_of(traced(of_lait, "Camden"))
 
 
-def test_an_indicator_that_no_snapshot_holds_is_traced_from_the_log(tmp_path: Path) -> None:
+def test_an_indicator_that_no_snapshot_holds_is_traced_from_the_log(
+    tmp_path: Path, of_lait: Settings
+) -> None:
     bare = warehouse(tmp_path / "w")
     ingested(bare, "lait.csv", LAIT.format(earlier=1, now=2), "lait", OUT)
     found = traced(bare, "202", MEASURE)
@@ -170,6 +172,7 @@ def test_an_indicator_that_no_snapshot_holds_is_traced_from_the_log(tmp_path: Pa
     assert [(f["period_words"], f["value"]) for f in found["figures"]] == [("2022", 2.0), ("2021", 1.0)]
     assert cell(found["figures"][0]["source"], "value") == ("Values", "2")
     assert "as the log knows them" in text_of(found)
+    assert set(found) == set(traced(of_lait, "202", MEASURE))  # the same keys with a snapshot and without
 
 
 def test_a_voided_version_is_shown_as_such_and_not_used(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from pipelines.ingest_report import INGESTED, KNOWN, IngestReport
 from pipelines.matching import match
 from pipelines.quarantine import release
 from pipelines.rate import build
-from pipelines.releases import parse_time
 from pipelines.settings import Settings, settings
+from pipelines.source_files import parse_time
 from ratings.catalogue import load_catalogue
 from ratings.errors import NotFoundError
 from warehouse.facts import facts

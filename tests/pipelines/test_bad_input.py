@@ -20,8 +20,8 @@ from hypothesis import strategies as st
 from pipelines.cli import main
 from pipelines.ingest import ingest
 from pipelines.ingest_report import INGESTED, REFUSED, IngestReport
-from pipelines.releases import find_releases, parse_time
 from pipelines.settings import settings
+from pipelines.source_files import find_source_files, parse_time
 from ratings.collections import load_collection
 
 HEADER = b"Short Desc,Years,LA and Regions,Values,LA Number\n"
@@ -164,7 +164,7 @@ def run(words: list[str]) -> None:
 def test_a_directory_is_searched_for_every_format_and_not_for_locks(tmp_path: Path) -> None:
     for name in ("a.xlsx", "b.csv", "c.csv.gz", "d.parquet", "~$a.xlsx", "notes.txt"):
         (tmp_path / name).write_bytes(b"x")
-    found = find_releases([tmp_path], dated=True)
+    found = find_source_files([tmp_path], dated=True)
     assert [release.path.name for release in found] == ["a.xlsx", "b.csv", "c.csv.gz", "d.parquet"]
 
 

@@ -14,8 +14,8 @@ import pytest
 from audit.trace import trace
 from pipelines.ingest import ingest
 from pipelines.ingest_report import INGESTED, REFUSED
-from pipelines.releases import parse_time
 from pipelines.settings import Settings, settings
+from pipelines.source_files import parse_time
 from warehouse.event_log import Ledger
 from warehouse.observations import observations
 

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.observations import freshness_list
-from pipelines.releases import parse_time
+from pipelines.source_files import parse_time
 from ratings.catalogue import load_catalogue
 from ratings.errors import NotFoundError
 from ratings.freshness import by_return, freshness

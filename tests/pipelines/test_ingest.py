@@ -17,8 +17,8 @@ from pipelines.ingest import ingest
 from pipelines.ingest_report import DRY_RUN, INGESTED, KNOWN, REFUSED, failed
 from pipelines.observations import write_observations
 from pipelines.rate import build
-from pipelines.releases import parse_time
 from pipelines.settings import Settings, settings
+from pipelines.source_files import parse_time
 from pipelines.void import void
 from ratings.errors import InputError, LedgerError, StarledgerError
 from warehouse.event_log import NewBatch, event_frame, now

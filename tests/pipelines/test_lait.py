@@ -12,9 +12,9 @@ import pytest
 
 from pipelines.ingest import ingest
 from pipelines.ingest_report import IngestReport
-from pipelines.releases import parse_time
 from pipelines.revisions import revisions
 from pipelines.settings import Settings, settings
+from pipelines.source_files import parse_time
 from ratings.catalogue import load_catalogue
 from ratings.errors import InputError
 from ratings.periods import parse_period

@@ -16,8 +16,8 @@ from pipelines.quality import quality_list
 from pipelines.quarantine import EXPORTED, export, quarantined, release
 from pipelines.rate import build
 from pipelines.received import unaccounted
-from pipelines.releases import parse_time
 from pipelines.settings import Settings, settings
+from pipelines.source_files import parse_time
 from pipelines.void import void
 from ratings.errors import InputError, LedgerError, NotFoundError
 from warehouse.database import Database

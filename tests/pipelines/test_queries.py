@@ -18,8 +18,8 @@ from pipelines.ingest_report import IngestReport
 from pipelines.quality import quality_list
 from pipelines.queries import Which, accept, answer, list_queries, raise_query, reopen
 from pipelines.rate import build
-from pipelines.releases import parse_time
 from pipelines.settings import Settings, settings
+from pipelines.source_files import parse_time
 from ratings.errors import InputError, NotFoundError
 from warehouse.database import Database
 

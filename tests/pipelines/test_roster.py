@@ -15,9 +15,9 @@ from typer.testing import CliRunner
 from pipelines.cli import app
 from pipelines.ingest import ingest
 from pipelines.lags import learn_lags, write_proposal
-from pipelines.releases import parse_time
 from pipelines.roster import agree, agreements, who_owes
 from pipelines.settings import Settings, settings
+from pipelines.source_files import parse_time
 from ratings.catalogue import load_catalogue
 from ratings.catalogue_file import read_catalogue
 from ratings.errors import InputError, NotFoundError

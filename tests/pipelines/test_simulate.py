@@ -13,8 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from pipelines import simulate as simulator
-from pipelines.releases import find_releases
 from pipelines.simulate import COLUMNS, SimulatedFile, simulate
+from pipelines.source_files import find_source_files
 from ratings.calendar import expected_period
 from ratings.catalogue import SIMULATED_SCHEME, load_catalogue
 from ratings.collections import load_collection
@@ -92,7 +92,7 @@ def test_no_councils_and_more_than_are_registered_are_refused(councils: int, tmp
 
 def test_releases_list_names_every_file_and_its_time(cycle: list[SimulatedFile]) -> None:
     directory = cycle[0].path.parent
-    found = find_releases([directory], releases=directory.parent / "releases.csv")
+    found = find_source_files([directory], releases=directory.parent / "releases.csv")
     assert [(r.path, r.published_at) for r in found] == [(f.path, f.published_at) for f in cycle]
 
 

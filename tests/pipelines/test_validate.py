@@ -16,8 +16,8 @@ from pipelines.data_docs import docs_of_batch
 from pipelines.indicators import figures_by_indicator, known_at
 from pipelines.ingest import ingest
 from pipelines.received import received_by_indicator
-from pipelines.releases import parse_time
 from pipelines.settings import settings
+from pipelines.source_files import parse_time
 from pipelines.validate import validate
 from ratings.errors import InputError
 

@@ -1,4 +1,4 @@
-"""Releases: when a source file was published, and how that is known.
+"""Source files: which files are meant, when each was published, and how that is known.
 
 Here: times as people write them, the `--releases` list, the names of the files a path stands for,
     the dates in the rows of a file.
@@ -27,7 +27,7 @@ _LOCK = "~$"  # what a spreadsheet program leaves beside a workbook that is open
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class SourceFile:
     """A source file and when it came out.
 
     Attributes:
@@ -53,13 +53,13 @@ def parse_time(text: str, *, file: str | None = None, row: int | None = None) ->
         ) from None
 
 
-def find_releases(
+def find_source_files(
     paths: Sequence[Path],
     *,
     published_at: int | None = None,
     releases: Path | None = None,
     dated: bool = False,
-) -> list[Release]:
+) -> list[SourceFile]:
     """The files that paths stand for, each with its publish time, oldest first.
 
     Args:
@@ -81,7 +81,7 @@ def find_releases(
                 f"several files are called {twice[0]}, and {releases} lists files by name",
                 hint="ingest them one directory at a time",
             )
-        times = read_releases(releases)
+        times = read_publish_times(releases)
         unlisted = [file.name for file in files if file.name not in times]
         if unlisted:
             raise InputError(
@@ -89,15 +89,15 @@ def find_releases(
                 file=str(releases),
                 hint="add a line `file,published_at` for each file",
             )
-        found = [Release(file, times[file.name]) for file in files]
+        found = [SourceFile(file, times[file.name]) for file in files]
     elif len(files) > 1 and not dated:
         raise InputError(
             f"{len(files)} files, and nothing says when each was published",
             hint="give --releases FILE.csv with columns file and published_at, or ingest them one at a time",
         )
     else:
-        found = [Release(file, published_at) for file in files]
-    return sorted(found, key=lambda release: release.published_at or 0)
+        found = [SourceFile(file, published_at) for file in files]
+    return sorted(found, key=lambda source: source.published_at or 0)
 
 
 def _files(path: Path) -> list[Path]:
@@ -125,7 +125,7 @@ def _files(path: Path) -> list[Path]:
     return files
 
 
-def read_releases(path: Path) -> dict[str, int]:
+def read_publish_times(path: Path) -> dict[str, int]:
     """Publish times by file name, microseconds UTC, from a CSV with the columns `file` and `published_at`.
 
     Raises:
@@ -166,13 +166,13 @@ def read_releases(path: Path) -> dict[str, int]:
 
 
 def published_by_file(
-    kind: Collection, release: Release, rows: pl.DataFrame, received_at: int, seen_at: int
+    kind: Collection, source: SourceFile, rows: pl.DataFrame, received_at: int, seen_at: int
 ) -> tuple[int, str]:
     """When a file was published, and how that is known: as given, else by its rows, else when it was seen.
 
     Args:
         kind: its collection.
-        release: the file, and the time given for it.
+        source: the file, and the time given for it.
         rows: the file as printed.
         received_at: when it was received, microseconds UTC.
         seen_at: when it was first seen, microseconds UTC.
@@ -180,8 +180,8 @@ def published_by_file(
     Raises:
         InputError: a row bears a date to come.
     """
-    if release.published_at is not None:
-        return release.published_at, STATED if release.published_at <= received_at else ANNOUNCED
+    if source.published_at is not None:
+        return source.published_at, STATED if source.published_at <= received_at else ANNOUNCED
     if kind.published is None:
         return seen_at, OBSERVED
     times = row_times(kind, rows)

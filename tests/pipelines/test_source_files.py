@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.releases import find_releases, parse_time, read_releases
+from pipelines.source_files import find_source_files, parse_time, read_publish_times
 from ratings.errors import InputError
 from warehouse.snapshot_manifest import iso
 
@@ -40,7 +40,7 @@ def test_a_day_that_is_none_is_refused_with_its_place(tmp_path: Path, day: str) 
     listed = tmp_path / "releases.csv"
     listed.write_text(f"file,published_at\na.csv,2024-02-29\nb.csv,{day}\n")
     with pytest.raises(InputError, match="row 3"):
-        read_releases(listed)
+        read_publish_times(listed)
 
 
 def test_the_hour_that_clocks_repeat_is_two_hours_and_the_one_they_skip_is_none_of_ours() -> None:
@@ -51,7 +51,7 @@ def test_the_hour_that_clocks_repeat_is_two_hours_and_the_one_they_skip_is_none_
 
 def test_two_ways_to_say_when_are_one_too_many(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="both say when"):
-        find_releases([], published_at=1, releases=tmp_path / "releases.csv")
+        find_source_files([], published_at=1, releases=tmp_path / "releases.csv")
 
 
 def test_files_of_one_name_cannot_be_listed_by_name(tmp_path: Path) -> None:
@@ -60,4 +60,4 @@ def test_files_of_one_name_cannot_be_listed_by_name(tmp_path: Path) -> None:
         (tmp_path / directory / "x.csv").write_text("x")
     (tmp_path / "releases.csv").write_text("file,published_at\nx.csv,2025-01-01\n")
     with pytest.raises(InputError, match=r"several files are called x\.csv"):
-        find_releases([tmp_path / "a", tmp_path / "b"], releases=tmp_path / "releases.csv")
+        find_source_files([tmp_path / "a", tmp_path / "b"], releases=tmp_path / "releases.csv")
