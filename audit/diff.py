@@ -206,7 +206,7 @@ def _steps(before: Side, after: Side) -> Iterator[tuple[str, Side, Mapping[str, 
         for code, indicator in {**before.catalogue.indicators, **after.catalogue.indicators}.items()
         if before.method.in_scope(indicator) and after.method.in_scope(indicator)
     ]
-    causes = _by_cause(side.figures, after.figures).filter(pl.col("indicator").is_in(shared))
+    causes = figures_by_cause(side.figures, after.figures).filter(pl.col("indicator").is_in(shared))
     for cause in ("definition", "withdrawal", "revision", "fresh_data"):
         keys = causes.filter(pl.col("cause") == cause).select(_KEY)
         if keys.height:
@@ -232,8 +232,17 @@ def _swap(old: pl.DataFrame, new: pl.DataFrame, organisations: set[str]) -> pl.D
     return pl.concat([old.filter(~those), new.filter(those)], how="diagonal")
 
 
-def _by_cause(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
-    """Every figure that changed, and why: `indicator`, `organisation`, `period`, `cause`."""
+def figures_by_cause(old: pl.DataFrame, new: pl.DataFrame) -> pl.DataFrame:
+    """Every figure that changed, and why.
+
+    Args:
+        old: figures with `indicator`, `organisation`, `period`, `definition`, `value`, `obs_status`,
+            `numerator` and `denominator`.
+        new: the same later.
+
+    Returns:
+        `indicator`, `organisation`, `period` and `cause`: definition, withdrawal, revision or fresh_data.
+    """
     columns = [*_KEY, *_SAID, "definition", "numerator", "denominator"]
     both = old.select(columns, here=True).join(
         new.select(columns, there=True), on=_KEY, how="full", coalesce=True, suffix="_new"

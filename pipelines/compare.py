@@ -7,6 +7,8 @@ Not here: the split by cause (audit/diff.py), finding a version of a method (met
 from __future__ import annotations
 
 from collections.abc import Mapping
+from multiprocessing import TimeoutError as MultiprocessingTimeoutError
+from multiprocessing import get_context
 from typing import Any
 
 import polars as pl
@@ -22,6 +24,7 @@ from warehouse.event_log import Ledger
 from warehouse.snapshot_manifest import microseconds
 from warehouse.snapshots import SnapshotRef, snapshot
 
+_QUERY_SECONDS = 30.0
 _WORDS = (
     "before_snapshot", "after_snapshot", "outcome", "organisation", "name", "indicator", "cause",
     "status_before", "status_after",
@@ -35,13 +38,14 @@ _PARTS = {
 }  # fmt: skip
 
 
-def compare(settings: Settings, before: str, after: str) -> dict[str, Any]:
+def compare(settings: Settings, before: str, after: str, reading: Ledger | None = None) -> dict[str, Any]:
     """Why the outcomes of two snapshots differ.
 
     Args:
         settings: where the log and the snapshots are.
         before: id of the first snapshot.
         after: id of the second.
+        reading: the ledger opened for reading only; by default it is opened here.
 
     Returns:
         Plain values: `before`, `after`, `order` (the causes as they were applied), what `as_dict` says of the
@@ -52,7 +56,7 @@ def compare(settings: Settings, before: str, after: str) -> dict[str, Any]:
         NotFoundError: there is no such snapshot.
         SnapshotError: one was built from another log.
     """
-    ledger = settings.ledger()
+    ledger = reading or settings.ledger()
     sides = [_side(settings, ledger, identifier) for identifier in (before, after)]
     names = {**sides[0].catalogue.organisations, **sides[1].catalogue.organisations}
     said = between(*(snapshot(settings.snapshots, identifier) for identifier in (before, after)))
@@ -61,6 +65,37 @@ def compare(settings: Settings, before: str, after: str) -> dict[str, Any]:
         | as_dict(difference(*sides), names)
         | {"tables": said["tables"], "made_from": said["made_from"]}
     )
+
+
+def compare_apart(settings: Settings, before: str, after: str, *, seconds: float = 60.0) -> dict[str, Any]:
+    """What `compare` gives, worked out in a process of its own that only reads the ledger.
+
+    A server keeps neither the memory that it takes nor the processor; a comparison that takes too long is
+    broken off.
+
+    Args:
+        settings: where the log and the snapshots are.
+        before: id of the first snapshot.
+        after: id of the second.
+        seconds: how long it may take.
+
+    Raises:
+        MethodError: the method that one was built with is neither installed nor in the log.
+        NotFoundError: there is no such snapshot.
+        SnapshotError: one was built from another log, or it took too long.
+    """
+    with get_context("spawn").Pool(1) as pool:
+        try:
+            return pool.apply_async(_compare_reading, (settings, before, after)).get(seconds)
+        except MultiprocessingTimeoutError:
+            raise SnapshotError(
+                f"to compare them takes longer than {seconds:g} seconds",
+                hint=f"run `starledger snapshots diff {before} {after}`",
+            ) from None
+
+
+def _compare_reading(settings: Settings, before: str, after: str) -> dict[str, Any]:
+    return compare(settings, before, after, settings.reading_ledger(_QUERY_SECONDS))
 
 
 def as_frame(found: Mapping[str, Any]) -> pl.DataFrame:

@@ -30,6 +30,8 @@ from audit.web.addresses import on_server
 from audit.web.archive import Archive, NotWholeError
 from audit.web.memory import Memory
 from audit.web.pages.as_known import as_known
+from audit.web.pages.compare import compare, compare_asked
+from audit.web.pages.differing import differing_figures
 from audit.web.pages.event import event, proof
 from audit.web.pages.figure import figure, figure_of_period
 from audit.web.pages.figures import figures
@@ -99,6 +101,9 @@ PAGES = (
     Page(_SNAPSHOT + "/events/{position}", event, "event.html"),
     Page(_SNAPSHOT + "/known", as_known, "known.html"),
     Page(_SNAPSHOT + "/files/{sha256}", file, "file.html", kept=False),
+    Page(_SNAPSHOT + "/compare", compare_asked, "compare.html"),
+    Page(_SNAPSHOT + "/compare/{other}", compare, "compare.html"),
+    Page(_SNAPSHOT + "/compare/{other}/figures", differing_figures, "differing.html"),
     Page("/ledger", ledger, "ledger.html", kept=False),
 )
 

@@ -19,6 +19,7 @@ import polars as pl
 from audit.method_versions import built_with
 from audit.questions import services_of
 from audit.sources import Sources
+from audit.web.comparisons import Compare, Comparisons
 from audit.web.memory import Memory
 from audit.web.tables import FREE, SAYING_FIGURES, Table, by_organisation, confidential, without
 from audit.web.watch import Entry, Watch, stamp
@@ -122,6 +123,7 @@ class Archive:
         every: how long a look at the log and at the files is good for, in seconds.
         only: a snapshot beside which no other exists; None for all.
         verified: the record of the last verification of the ledger; it need not be there.
+        compare: says why the outcomes of two snapshots differ, by their ids; None where none is to be asked.
     """
 
     def __init__(
@@ -136,6 +138,7 @@ class Archive:
         every: float = 0.0,
         only: str | None = None,
         verified: Path | None = None,
+        compare: Compare | None = None,
     ) -> None:
         self.ledger = ledger
         self.landing = landing
@@ -147,6 +150,7 @@ class Archive:
             ledger, landing, snapshots, public=audience == PUBLIC, now=now, every=every, only=only
         )
         self.verified = verified
+        self._comparisons = Comparisons(compare)
         self._problems: Memory[tuple[str, ...]] = Memory(2**20, lambda found: 200 + sum(map(len, found)))
         self._manifests: Memory[SnapshotRef] = Memory(_MANIFESTS, lambda found: 1)
         self._methods: Memory[Method] = Memory(_METHODS, lambda method: 1)
@@ -280,6 +284,16 @@ class Archive:
             and b.last_position <= found.as_recorded
             and (b.published_at or 0) <= found.as_published
         ]
+
+    def compared(self, before: Opened, after: Opened) -> Mapping[str, Any]:
+        """Why the outcomes of two snapshots differ: what `pipelines.compare.compare` gives.
+
+        Raises:
+            BusyError: another comparison is being worked out.
+            MethodError: the method that one was built with is neither installed nor in the log.
+            SnapshotError: they are too large to be compared here.
+        """
+        return self._comparisons.of(before, after)
 
     def position_on(self, day: date) -> int:
         """The last position that had been recorded by the end of a day, UTC; 0 where there was none."""

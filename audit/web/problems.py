@@ -13,6 +13,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from audit.web.archive import NOT_AS_BUILT, NotWholeError
+from audit.web.comparisons import BusyError
 from ratings.errors import LedgerError, NotFoundError, StarledgerError
 
 
@@ -77,6 +78,8 @@ def problem_of(error: Exception, *, public: bool) -> Problem:
     if isinstance(error, LedgerError):
         detail = "Nothing is lost. Try again in a few minutes."
         return Problem(503, "The ledger cannot be read now", detail if public else _sentence(str(error)))
+    if isinstance(error, BusyError):
+        return Problem(503, "Another comparison is being worked out", "Try again in a minute.")
     if isinstance(error, StarledgerError):
         detail = "Ask those who run these pages." if public else _sentence(str(error))
         return Problem(503, "This cannot be shown now", detail)

@@ -23,6 +23,17 @@ _STATES = {
     "missing": "Missing",
     "discontinued": "Discontinued",
 }
+_CAUSES = {
+    "reorganisation": "Reorganisation",
+    "definition": "Figures redefined",
+    "withdrawal": "Figures withdrawn",
+    "revision": "Figures revised",
+    "fresh_data": "Figures newly known",
+    "went_stale": "Figures gone out of date",
+    "judgement": "Judgements",
+    "method": "Method",
+    "decision": "Decision",
+}
 _QUESTIONS = {
     "no_judgement": "No judgement",
     "star_deciding": "Decides the star",
@@ -73,6 +84,7 @@ def _environment() -> Environment:
         "plural": plural,
         "state": lambda state: _STATES.get(state, spaced(state)),
         "question": lambda kind: _QUESTIONS.get(kind, spaced(kind)),
+        "cause": lambda name: _CAUSES.get(name, spaced(name)),
         "period_id": period_id,
     }
     return environment

@@ -60,6 +60,7 @@ def serve(
 
     from audit.web.app import create_app
     from audit.web.archive import Archive
+    from pipelines.compare import compare_apart
     from pipelines.ledger_proofs import prove
     from warehouse.event_log import now
 
@@ -74,6 +75,7 @@ def serve(
         prove=lambda position: prove(settings, position, ledger).to_json(),
         every=_LOOK_SECONDS,
         verified=settings.verified,
+        compare=lambda before, after: compare_apart(settings, before, after),
     )
     hosts = ("localhost", "127.0.0.1", "::1", host, *(allow_host or ()))
     app = create_app(archive, hosts=hosts, root=root_path.rstrip("/"), sign_in_header=sign_in_header)

@@ -25,9 +25,10 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MOST_ROWS = 200
 
 # Ids as they may stand in an address. What does not look like one is refused before anything is looked up.
+SNAPSHOT_ID = r"^[a-z0-9][a-z0-9.-]*-\d{8}-[0-9a-f]{12}$"
 SnapshotId = Annotated[
     str,
-    Path(pattern=r"^[a-z0-9][a-z0-9.-]*-\d{8}-[0-9a-f]{12}$", max_length=120, description="Id of a snapshot"),
+    Path(pattern=SNAPSHOT_ID, max_length=120, description="Id of a snapshot"),
 ]
 OrganisationId = Annotated[
     str, Path(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=80, description="Id of an organisation")

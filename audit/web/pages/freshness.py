@@ -77,7 +77,7 @@ class Freshness:
         source_return: only figures that it feeds.
         indicator: only figures of it.
         indicator_title: what it is called.
-        per_page: groups on one page.
+        drawn: how many of the worst are drawn; 0 where a picture would say nothing.
     """
 
     about: About
@@ -90,7 +90,7 @@ class Freshness:
     source_return: str
     indicator: str
     indicator_title: str
-    per_page: int
+    drawn: int
 
 
 def freshness(
@@ -101,7 +101,7 @@ def freshness(
     source_return: OfReturn = "",
     indicator: OfIndicator = "",
     page: PageNumber = 1,
-    rows: PageRows = 25,
+    rows: PageRows = 50,
 ) -> Freshness:
     """What is out of date by the calendars of the figures, the worst first."""
     found, said = about(archive, snapshot)
@@ -118,7 +118,7 @@ def freshness(
         source_return=source_return,
         indicator=indicator,
         indicator_title=title(archive, indicator),
-        per_page=rows,
+        drawn=0 if indicator or page > 1 or len(groups) < 2 else min(_MOST_DRAWN, len(groups)),
     )
 
 
@@ -128,17 +128,14 @@ def picture(
     by: By = "return",
     q: Search = "",
     source_return: OfReturn = "",
-    indicator: OfIndicator = "",
-    page: PageNumber = 1,
-    rows: PageRows = 25,
 ) -> str:
-    """The groups of one page as bars of what is not up to date (SVG).
+    """The worst groups as bars of what is not up to date (SVG).
 
     Raises:
         NotFoundError: nothing fits.
     """
     found, _ = about(archive, snapshot)
-    shown = part(_groups(archive, found, by, q, source_return, indicator), page, rows).rows[:_MOST_DRAWN]
+    shown = _groups(archive, found, by, q, source_return, "")[:_MOST_DRAWN]
     if not shown:
         raise NotFoundError("there is nothing to draw", hint="see the freshness page")
     return freshness_chart([(group.name, group.figures, group.states) for group in shown], by)

@@ -16,6 +16,7 @@ from fastapi import Query
 from audit.charts import stars_chart
 from audit.web.archive import Archive, Opened
 from audit.web.pages.about import About, PageNumber, PageRows, Part, Search, SnapshotId, about, part, region
+from audit.web.pages.compare import choices
 from ratings.errors import NotFoundError
 
 Star = Annotated[
@@ -62,7 +63,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Ratings:
-    """The table of ratings, and what was asked for."""
+    """The table of ratings, what was asked for, and the ratings that it can be compared with."""
 
     about: About
     has_stars: bool
@@ -75,6 +76,7 @@ class Ratings:
     region: str
     could_change: str
     sort: str
+    others: tuple[About, ...]
 
 
 _ORDERS: dict[str, tuple[Callable[[Row], Any], bool]] = {
@@ -114,6 +116,7 @@ def ratings(
         region=region,
         could_change=could_change,
         sort=sort,
+        others=choices(archive, found),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,14 +20,15 @@ from audit.web.pages.ratings import ratings
 from audit.web.render import html
 from pipelines.settings import Settings
 from tests.audit.web.conftest import EVIL
+from tests.audit.web.made_told import Told
 from tests.audit.web.test_pages import archive
 
 CHROMIUM = Path("/usr/bin/chromium")
 
 
-@pytest.fixture(scope="module")
-def address(shown: Settings) -> Iterator[str]:
-    app = create_app(archive(shown, "internal"), hosts=("127.0.0.1",))
+@contextmanager
+def served(settings: Settings) -> Iterator[str]:
+    app = create_app(archive(settings, "internal"), hosts=("127.0.0.1",))
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="error"))
     running = threading.Thread(target=server.run)
     running.start()
@@ -35,6 +37,12 @@ def address(shown: Settings) -> Iterator[str]:
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     running.join()
+
+
+@pytest.fixture(scope="module")
+def address(shown: Settings) -> Iterator[str]:
+    with served(shown) as where:
+        yield where
 
 
 @pytest.fixture(scope="module")
@@ -125,9 +133,26 @@ def test_no_kind_of_page_has_a_serious_fault_of_accessibility(
         "/nowhere",
     ):
         browser_page.goto(address + path)
-        found = Axe().run(browser_page).response["violations"]
-        grave = [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
-        assert not grave, path
+        assert not grave_faults(browser_page), path
+
+
+def grave_faults(page: Page) -> list[tuple[str, str]]:
+    """What axe finds on a page that is serious or worse."""
+    found = Axe().run(page).response["violations"]
+    return [(v["id"], v["nodes"][0]["html"]) for v in found if v["impact"] in ("serious", "critical")]
+
+
+def test_two_ratings_are_compared_by_choice_and_no_page_of_it_has_a_serious_fault(
+    browser_page: Page, told: Told
+) -> None:
+    page, compared = browser_page, f"/snapshots/{told.july}/compare/{told.may}"
+    with served(told.settings) as where:
+        page.goto(f"{where}/snapshots/{told.july}")
+        page.get_by_role("button", name="Compare").click()
+        expect(page.get_by_text("of 150 stars")).to_be_visible()
+        for path in (f"/snapshots/{told.july}/compare", compared, f"{compared}/figures"):
+            page.goto(where + path)
+            assert not grave_faults(page), path
 
 
 def test_what_a_file_says_is_text_and_never_a_script(

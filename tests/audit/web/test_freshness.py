@@ -60,13 +60,15 @@ def test_a_return_leads_to_its_indicators_and_they_to_who_is_behind(
 
 def test_the_picture_says_in_words_what_it_draws(reader: TestClient, rated: SnapshotRef) -> None:
     path = f"/snapshots/{rated.id}/freshness"
-    asked = {"by": "return", "source_return": "SSDA903"}
+    asked = {"by": "return", "q": "ss"}
     states = rated.table("freshness").filter(pl.col("source_return") == "SSDA903")["state"]
     drawn = reader.get(f"{path}/states.svg", params=asked)
     assert drawn.headers["Content-Type"] == "image/svg+xml"
     missing = (states == "missing").sum()
     assert f"SSDA903: {len(states)} figures, 0 out of date, {missing} missing, 0 due" in drawn.text
-    assert "/states.svg?by=return&amp;source_return=SSDA903" in reader.get(path, params=asked).text
+    assert "/states.svg?by=return" in reader.get(path).text
+    for nothing_more_to_draw in ({"by": "organisation", "indicator": "PAF:A1"}, {"q": "ssda903"}):
+        assert "<img" not in reader.get(path, params=nothing_more_to_draw).text
     assert reader.get(f"{path}/states.svg", params={"q": "no such return"}).status_code == 404
 
 

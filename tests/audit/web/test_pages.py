@@ -19,6 +19,7 @@ from audit.web.archive import NOT_AS_BUILT, Archive
 from audit.web.memory import Memory
 from audit.web.pages.indicator import Bin, bins
 from pipelines.cli import app as command_line
+from pipelines.compare import compare
 from pipelines.ledger_proofs import prove
 from pipelines.publish import release
 from pipelines.settings import Settings
@@ -39,6 +40,7 @@ def archive(settings: Settings, audience: str, at: int | None = None) -> Archive
         now=lambda: now() if at is None else at,
         prove=lambda position: prove(settings, position).to_json(),
         verified=settings.verified,
+        compare=lambda before, after: compare(settings, before, after),
     )
 
 
