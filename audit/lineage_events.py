@@ -34,7 +34,8 @@ from openlineage.client.facet_v2 import (
 
 from ratings.collections import Collection, load_collection
 from ratings.errors import NotFoundError, SnapshotError
-from warehouse.event_log import Batch, Ledger
+from warehouse.batches import Batch
+from warehouse.event_log import Ledger
 from warehouse.snapshot_manifest import iso
 from warehouse.snapshot_tables import TABLES
 from warehouse.snapshots import SnapshotRef

@@ -15,8 +15,9 @@ import polars as pl
 
 from ratings.collections import Collection, load_collection
 from ratings.errors import LedgerError, StarledgerError
+from warehouse.batches import Batch
 from warehouse.canonical import sha256_of
-from warehouse.event_log import Batch, Ledger
+from warehouse.event_log import Ledger
 from warehouse.landing import Landing
 from warehouse.readers import ROW, printed_names, read_rows
 from warehouse.snapshot_manifest import iso

@@ -35,9 +35,10 @@ from benchmarks.machine import describe
 from pipelines.ledger_proofs import prove
 from pipelines.settings import settings
 from warehouse import schema
+from warehouse.batches import Batch, NewBatch, batch_row
 from warehouse.canonical_events import EVENT_FIELDS
 from warehouse.database import Database
-from warehouse.event_log import EVENT_SCHEMA, Batch, Ledger, NewBatch, batch_row
+from warehouse.event_log import EVENT_SCHEMA, Ledger
 from warehouse.verification import verify
 
 ENGINES = ("sqlite", "postgresql")

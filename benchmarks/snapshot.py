@@ -30,7 +30,8 @@ from pipelines.tables import snapshot_tables
 from ratings.catalogue import load_catalogue
 from ratings.methods import load_method
 from ratings.periods import describe_period
-from warehouse.event_log import DEMONSTRATION, FULL, Ledger
+from warehouse.batches import FULL
+from warehouse.event_log import DEMONSTRATION, Ledger
 from warehouse.snapshots import SnapshotRef
 
 BUILD_SECONDS, WRITE_SECONDS, VERIFY_SECONDS, READ_MILLISECONDS = 5.0, 2.0, 10.0, 50.0

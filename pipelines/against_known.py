@@ -17,7 +17,7 @@ from validations.check_result import CheckResult
 from validations.coverage import councils_present, decimals_as_declared
 from validations.history import Comparison, validate_history
 from validations.totals import are_totals, totals_add_up
-from warehouse.event_log import Batch, NewBatch
+from warehouse.batches import Batch, NewBatch
 from warehouse.observations import KEY, ORDER
 from warehouse.snapshot_manifest import iso
 from warehouse.vintages import VintageEvents

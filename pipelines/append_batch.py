@@ -21,16 +21,8 @@ from ratings.collections import Collection
 from ratings.errors import LedgerError
 from validations.check_result import WARNING, CheckResult
 from validations.suites import payload, suite_sha256
-from warehouse.event_log import (
-    FULL,
-    OVERLAY,
-    Batch,
-    ConflictError,
-    Ledger,
-    NewBatch,
-    event_frame,
-    vintage_identity,
-)
+from warehouse.batches import FULL, OVERLAY, Batch, NewBatch, vintage_identity
+from warehouse.event_log import ConflictError, Ledger, event_frame
 from warehouse.observations import KEY, NO_EVENTS, timeline
 from warehouse.readers import ROW
 from warehouse.snapshot_manifest import iso

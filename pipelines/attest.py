@@ -25,7 +25,8 @@ from pipelines.ledger_proofs import checkpoint_of
 from pipelines.settings import Settings
 from pipelines.signing import signer
 from ratings.collections import load_collection
-from warehouse.event_log import Batch, Ledger
+from warehouse.batches import Batch
+from warehouse.event_log import Ledger
 from warehouse.proof_rows import many_rows
 from warehouse.snapshot_files import CHANGES, CHECKPOINT, PROOFS, Beside, json_text
 from warehouse.snapshot_manifest import iso

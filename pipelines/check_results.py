@@ -11,8 +11,9 @@ from typing import Any
 
 from ratings.errors import NotFoundError
 from ratings.queries import Query
+from warehouse.batches import Batch
 from warehouse.canonical import canonical_json
-from warehouse.event_log import Batch, Ledger
+from warehouse.event_log import Ledger
 from warehouse.query_log import recorded_queries
 
 

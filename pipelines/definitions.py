@@ -20,7 +20,8 @@ from ratings.errors import InputError
 from ratings.methods import Method
 from ratings.quality import FILE as QUALITY_FILE
 from ratings.quality import load_quality_rules
-from warehouse.event_log import Batch, Ledger, NewBatch, event_frame
+from warehouse.batches import Batch, NewBatch
+from warehouse.event_log import Ledger, event_frame
 
 
 def signed(settings: Settings, kind: str, identity: str, reason: str | None = None, **more: Any) -> NewBatch:

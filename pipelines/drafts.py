@@ -15,7 +15,8 @@ from pipelines.received import unaccounted
 from pipelines.settings import Settings
 from ratings.catalogue import load_catalogue
 from ratings.methods import load_method
-from warehouse.event_log import Batch, now
+from warehouse.batches import Batch
+from warehouse.event_log import now
 from warehouse.snapshot_manifest import iso, microseconds
 
 _INPUTS = ("vintage", "rejected")

@@ -13,7 +13,8 @@ import polars as pl
 from pipelines.flagged import flagged
 from ratings.revisions import changes, measures
 from warehouse import schema
-from warehouse.event_log import Batch, Ledger
+from warehouse.batches import Batch
+from warehouse.event_log import Ledger
 from warehouse.observations import KEY, ORDER, with_reasons
 
 

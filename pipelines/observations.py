@@ -20,7 +20,8 @@ from ratings.collections import load_collection
 from ratings.errors import NotFoundError
 from ratings.freshness import freshness, with_returns
 from ratings.periods import period_bounds
-from warehouse.event_log import Batch, Ledger, now
+from warehouse.batches import Batch
+from warehouse.event_log import Ledger, now
 from warehouse.named_in_log import with_named
 from warehouse.observations import observations
 

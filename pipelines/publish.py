@@ -20,7 +20,8 @@ from pipelines.replay import require_same
 from pipelines.settings import Settings, publish_url
 from pipelines.snapshot_checks import require_sound
 from ratings.errors import InputError, MethodError, NotFoundError, SnapshotError, StarledgerError
-from warehouse.event_log import Batch, ConflictError, Ledger, event_frame
+from warehouse.batches import Batch
+from warehouse.event_log import ConflictError, Ledger, event_frame
 from warehouse.event_log import now as present
 from warehouse.object_store import latest_in, move_latest_in, open_store, put_snapshot
 from warehouse.release_history import RELEASED, Step, current, history, states

@@ -28,8 +28,9 @@ from ratings.errors import InputError, LedgerError, NotFoundError
 from ratings.reading import read_figures
 from validations.check_result import ERROR, CheckResult
 from validations.runner import prepared, validate_figures
+from warehouse.batches import Batch
 from warehouse.canonical import canonical_json, sha256_hex
-from warehouse.event_log import Batch, ConflictError, Ledger, event_frame
+from warehouse.event_log import ConflictError, Ledger, event_frame
 from warehouse.observations import KEY, timeline
 from warehouse.readers import read_rows
 from warehouse.vintages import EVENT_COLUMNS, vintage_events

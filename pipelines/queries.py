@@ -16,7 +16,8 @@ from pipelines.void import RETRIES
 from ratings.catalogue import load_catalogue
 from ratings.errors import InputError, LedgerError, NotFoundError
 from ratings.queries import ACCEPTED, ANSWERED, RAISED, REOPENED, STATES, SUBJECT, Query, prove_act
-from warehouse.event_log import Batch, ConflictError, Head, Ledger, event_frame
+from warehouse.batches import Batch, Head
+from warehouse.event_log import ConflictError, Ledger, event_frame
 from warehouse.query_log import query_row, recorded_queries
 
 

@@ -24,7 +24,8 @@ from ratings.errors import SnapshotError
 from ratings.methods import Method, load_method
 from ratings.quality import load_quality_rules
 from ratings.rating import Rating, rate
-from warehouse.event_log import Batch, Ledger, event_frame, now
+from warehouse.batches import Batch
+from warehouse.event_log import Ledger, event_frame, now
 from warehouse.release_history import current, history
 from warehouse.snapshot_manifest import About, iso
 from warehouse.snapshots import SnapshotRef, remove, snapshot, snapshot_ids, verify, write_snapshot

@@ -21,7 +21,8 @@ from pipelines.settings import Settings
 from pipelines.snapshot_checks import own_keys
 from ratings.catalogue import load_catalogue
 from ratings.errors import SnapshotError
-from warehouse.event_log import Batch, Ledger
+from warehouse.batches import Batch
+from warehouse.event_log import Ledger
 from warehouse.snapshots import SnapshotRef
 
 

@@ -21,7 +21,7 @@ from ratings.catalogue import load_catalogue
 from ratings.errors import NotFoundError
 from ratings.periods import describe_period, period_bounds
 from ratings.revisions import KINDS, MEASURES, by_indicator, by_publication, changes, triangle
-from warehouse.event_log import Batch
+from warehouse.batches import Batch
 from warehouse.observations import timeline, with_reasons
 from warehouse.snapshot_manifest import iso
 

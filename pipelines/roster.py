@@ -19,7 +19,8 @@ from ratings.catalogue import Indicator, load_catalogue
 from ratings.errors import InputError, NotFoundError
 from ratings.periods import describe_period, next_period, parse_period
 from ratings.roster import Agreement, return_name, roster
-from warehouse.event_log import Batch, Ledger, event_frame, now
+from warehouse.batches import Batch
+from warehouse.event_log import Ledger, event_frame, now
 from warehouse.observations import observations
 from warehouse.snapshot_manifest import iso
 

@@ -11,7 +11,8 @@ import polars as pl
 from pipelines.definitions import blank_event, signed
 from pipelines.settings import Settings
 from ratings.errors import LedgerError
-from warehouse.event_log import Batch, ConflictError, event_frame
+from warehouse.batches import Batch
+from warehouse.event_log import ConflictError, event_frame
 from warehouse.observations import timeline
 from warehouse.vintages import void_events
 

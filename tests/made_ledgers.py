@@ -9,18 +9,10 @@ from typing import Any
 import polars as pl
 
 from pipelines.settings import Settings
+from warehouse.batches import FULL, Batch, NewBatch
 from warehouse.canonical import canonical_json
 from warehouse.database import Database
-from warehouse.event_log import (
-    DEMONSTRATION,
-    FULL,
-    PRODUCTION,
-    QUARANTINE_SCHEMA,
-    Batch,
-    Ledger,
-    NewBatch,
-    event_frame,
-)
+from warehouse.event_log import DEMONSTRATION, PRODUCTION, QUARANTINE_SCHEMA, Ledger, event_frame
 from warehouse.snapshot_manifest import microseconds
 
 MEASURE = "LAIT:FirstYJS"  # first-time entrants to youth justice: low is good, calendar years

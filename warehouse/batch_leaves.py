@@ -1,7 +1,7 @@
 """Batch leaves: the rows of batches exactly as they are stored, and what they hash to.
 
 Here: raw batch rows with their roots, and the leaves of the log over them.
-Not here: batches as the rest of the code sees them (event_log.py), whether they are true (verification.py).
+Not here: batches as the rest of the code sees them (batches.py), whether they are true (verification.py).
 """
 
 from __future__ import annotations

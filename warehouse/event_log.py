@@ -2,7 +2,8 @@
 
 Here: founding and opening a ledger, the append contract (expected position, identity, one transaction),
 and reading batches, events and quarantine back.
-Not here: which events a file becomes (vintages.py), what was known when (observations.py).
+Not here: what is said of a batch (batches.py), which events a file becomes (vintages.py), what was known when
+(observations.py).
 """
 
 from __future__ import annotations
@@ -12,16 +13,17 @@ import os
 import uuid
 from collections.abc import Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict
 from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any
 
 import polars as pl
-from sqlalchemy import ColumnElement, Connection, Table, func, insert, select, true
+from sqlalchemy import ColumnElement, Table, func, insert, select, true
 
 from ratings.errors import LedgerError, NotFoundError
 from warehouse import schema
+from warehouse.batches import CONTENT, Batch, Head, NewBatch, batch_row, read_batches, read_head
 from warehouse.canonical import canonical_json, sha256_hex
 from warehouse.canonical_events import SALT_BYTES, event_leaves
 from warehouse.database import SCHEMA_REVISION, Bulk, Database
@@ -40,84 +42,10 @@ EVENT_TYPES = frozenset(
 EVENT_SCHEMA = schema.frame_schema(schema.event)
 QUARANTINE_SCHEMA = schema.frame_schema(schema.quarantine)
 
-FULL: dict[str, Any] = {"kind": "full"}
-OVERLAY: dict[str, Any] = {"kind": "overlay"}
-
 
 def now() -> int:
     """The present, in microseconds UTC."""
     return int(datetime.now(UTC).timestamp() * 1_000_000)
-
-
-@dataclass(frozen=True, slots=True)
-class Head:
-    """Where the log ends: the last position and the last batch (0 and 0 when it is empty)."""
-
-    position: int
-    batch: int
-
-
-@dataclass(frozen=True, slots=True)
-class NewBatch:
-    """What is said of a batch before it is appended. Times in microseconds UTC.
-
-    Attributes:
-        kind: vintage, rejected, definition, snapshot, release, void, decision, query or purge.
-        identity: what makes a second append the same append; empty: every append is a new one.
-        scope: what of its collection a vintage replaces: `{"kind": "full" | "overlay"}` or
-            `{"kind": "named", "organisations": [...], "periods": [...], "indicators": [...]}`.
-        counts: where every row read went.
-    """
-
-    kind: str
-    actor: str
-    code_version: str
-    identity: str = ""
-    actor_kind: str = "person"
-    on_behalf_of: str | None = None
-    reason: str | None = None
-    run_id: str | None = None
-    collection: str | None = None
-    published_at: int | None = None
-    published_basis: str | None = None
-    received_at: int | None = None
-    supplier: str | None = None
-    scope: dict[str, Any] = field(default_factory=lambda: OVERLAY)
-    file_name: str | None = None
-    file_sha256: str | None = None
-    definitions_sha256: str | None = None
-    rows_read: int = 0
-    counts: dict[str, Any] = field(default_factory=dict)
-    simulated: bool = False
-    voids: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Batch(NewBatch):
-    """A batch as it stands in the log."""
-
-    id: int = 0
-    first_position: int = 0
-    last_position: int = 0
-    recorded_at: int = 0
-    voided_by: int | None = None
-
-    def require_standing(self) -> None:
-        """Refuse a batch that was taken back.
-
-        Raises:
-            LedgerError: it was.
-        """
-        if self.voided_by is not None:
-            raise LedgerError(
-                f"batch {self.id} was voided by batch {self.voided_by}",
-                hint="choose one that stands: starledger ledger batches",
-            )
-
-
-def vintage_identity(collection: str, published_at: int, file_sha256: str, definitions_sha256: str) -> str:
-    """What makes two vintages the same: collection, publish time, bytes, definitions they are read with."""
-    return sha256_hex("\n".join([collection, str(published_at), file_sha256, definitions_sha256]).encode())
 
 
 def event_frame(rows: Iterable[dict[str, Any]]) -> pl.DataFrame:
@@ -198,7 +126,7 @@ class Ledger:
     def head(self) -> Head:
         """Where the log ends now."""
         with self.database.read() as connection:
-            return _head(connection)
+            return read_head(connection)
 
     def append(
         self,
@@ -253,7 +181,7 @@ class Ledger:
                 _insert_row(bulk, schema.salt, {"batch": number, "salts": salts})
                 _insert_row(bulk, schema.batch_tree, tree | hashed.result())
         recorded = self.batch(number)
-        differing = [name for name in _CONTENT if getattr(recorded, name) != getattr(new, name)]
+        differing = [name for name in CONTENT if getattr(recorded, name) != getattr(new, name)]
         if differing:
             raise LedgerError(
                 f"batch {number} has this identity and another {', '.join(differing)}",
@@ -289,7 +217,8 @@ class Ledger:
     def by_identity(self, identity: str) -> Batch | None:
         """The batch of that identity that stands, None where there is none or it was voided."""
         with self.database.read() as connection:
-            return _by_identity(connection, identity)
+            held = read_batches(connection, which=schema.batch.c.identity == identity)
+        return next((b for b in held if b.voided_by is None), None)
 
     def identities(self, beginning: str) -> list[str]:
         """Identities that begin with these words, of the batches that stand, in the order recorded."""
@@ -321,7 +250,7 @@ class Ledger:
         if kind is not None:
             which &= table.kind == kind
         with self.database.read() as connection:
-            return _batches(connection, as_recorded, which)
+            return read_batches(connection, as_recorded, which)
 
     def batch(self, number: int) -> Batch:
         """One batch.
@@ -330,7 +259,7 @@ class Ledger:
             NotFoundError: there is no such batch.
         """
         with self.database.read() as connection:
-            found = _batches(connection, None, schema.batch.c.id == number)
+            found = read_batches(connection, which=schema.batch.c.id == number)
         if not found:
             raise NotFoundError(
                 f"there is no batch {number}", hint="run `starledger ledger batches` to see them"
@@ -356,7 +285,7 @@ class Ledger:
         query = select(table).where(table.c.type.in_(types), schema.is_no_figure).order_by(table.c.position)
         query = query.where(table.c.position.not_in(select(schema.purged.c.position)))
         with self.database.read() as connection:
-            batches = {b.id: b for b in _batches(connection, as_recorded)}
+            batches = {b.id: b for b in read_batches(connection, as_recorded)}
             rows = [row._asdict() for row in connection.execute(query)]
         return [
             _parsed(row)
@@ -439,8 +368,6 @@ class ConflictError(LedgerError):
     """Another writer was faster."""
 
 
-# What batches of one identity have in common.
-_CONTENT = ("kind", "collection", "published_at", "file_sha256", "definitions_sha256", "voids")
 _HEAD = "SELECT last_position, id FROM batch ORDER BY id DESC LIMIT 1"
 
 
@@ -489,55 +416,6 @@ def quarantine_sha256(refused: pl.DataFrame | None) -> str | None:
     rows = refused.select(columns).cast({pl.Categorical: pl.String}).sort("source_row")
     lines = [canonical_json(row) for row in rows.iter_rows(named=True)]
     return sha256_hex("\n".join(lines).encode())
-
-
-def _head(connection: Connection) -> Head:
-    last = connection.execute(
-        select(schema.batch.c.last_position, schema.batch.c.id).order_by(schema.batch.c.id.desc()).limit(1)
-    ).first()
-    return Head(last.last_position, last.id) if last else Head(0, 0)
-
-
-def _batches(
-    connection: Connection, as_recorded: int | None, which: ColumnElement[bool] | None = None
-) -> list[Batch]:
-    table, void = schema.batch, schema.batch.alias("void")
-    known = select(void.c.voids, func.max(void.c.id).label("voided_by")).where(void.c.voids.is_not(None))
-    query = select(table)
-    if as_recorded is not None:
-        known = known.where(void.c.last_position <= as_recorded)
-        query = query.where(table.c.last_position <= as_recorded)
-    if which is not None:
-        query = query.where(which)
-    voids = known.group_by(void.c.voids).subquery()
-    query = query.add_columns(voids.c.voided_by).outerjoin(voids, voids.c.voids == table.c.id)
-    rows = [row._asdict() for row in connection.execute(query.order_by(table.c.id))]
-    names = {f.name for f in fields(Batch)}
-    return [
-        Batch(
-            **{k: v for k, v in row.items() if k in names and k not in ("scope", "counts", "simulated")},
-            scope=json.loads(row["scope"]),
-            counts=json.loads(row["counts"]),
-            simulated=bool(row["simulated"]),
-        )
-        for row in rows
-    ]
-
-
-def _by_identity(connection: Connection, identity: str) -> Batch | None:
-    held = _batches(connection, None, schema.batch.c.identity == identity)
-    return next((b for b in held if b.voided_by is None), None)
-
-
-def batch_row(batch: Batch) -> dict[str, Any]:
-    """A batch as a row of its table."""
-    row = asdict(batch)
-    del row["voided_by"]
-    return row | {
-        "scope": canonical_json(batch.scope),
-        "counts": canonical_json(batch.counts),
-        "simulated": int(batch.simulated),
-    }
 
 
 def _parsed(row: dict[str, Any]) -> dict[str, Any]:

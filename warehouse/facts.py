@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from warehouse.event_log import Batch, Ledger
+from warehouse.batches import Batch
+from warehouse.event_log import Ledger
 
 
 def facts(

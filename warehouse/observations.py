@@ -12,7 +12,8 @@ from typing import Any
 import polars as pl
 
 from warehouse import schema
-from warehouse.event_log import Batch, Ledger
+from warehouse.batches import Batch
+from warehouse.event_log import Ledger
 
 KEY = ["indicator", "organisation", "period"]
 ORDER = ["published_at", "stated_by", "position"]

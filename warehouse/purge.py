@@ -17,8 +17,9 @@ from sqlalchemy import Connection, Row, func, insert, select, text, update
 
 from ratings.errors import LedgerError, NotFoundError
 from warehouse import schema
+from warehouse.batches import Batch, NewBatch, batch_row
 from warehouse.canonical_events import EVENT_FIELDS, SALT_BYTES, event_leaves
-from warehouse.event_log import Batch, Ledger, NewBatch, batch_row, event_frame, now
+from warehouse.event_log import Ledger, event_frame, now
 from warehouse.grants import owns
 from warehouse.landing import Landing
 from warehouse.merkle import root, subtree_hashes

@@ -16,7 +16,8 @@ from typing import Any
 import polars as pl
 
 from ratings.periods import period_bounds
-from warehouse.event_log import EVENT_SCHEMA, Batch
+from warehouse.batches import Batch
+from warehouse.event_log import EVENT_SCHEMA
 from warehouse.observations import KEY, SAID, state
 from warehouse.schema import OBSERVATION_VERSION
 

@@ -27,7 +27,8 @@ from ratings.catalogue import Catalogue
 from ratings.errors import NotFoundError, SnapshotError
 from ratings.methods import Method
 from ratings.queries import Query
-from warehouse.event_log import Batch, Ledger
+from warehouse.batches import Batch
+from warehouse.event_log import Ledger
 from warehouse.landing import Landing
 from warehouse.snapshot_files import CHECKPOINT
 from warehouse.snapshot_manifest import microseconds

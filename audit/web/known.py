@@ -15,7 +15,8 @@ from audit.evidence import as_evidence
 from audit.sources import Sources
 from ratings.catalogue import Catalogue, load_catalogue
 from ratings.queries import Query
-from warehouse.event_log import Batch, Ledger
+from warehouse.batches import Batch
+from warehouse.event_log import Ledger
 from warehouse.facts import replacing, standing
 from warehouse.landing import Landing
 from warehouse.named_in_log import with_named

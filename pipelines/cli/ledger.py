@@ -1,7 +1,7 @@
 """Commands on the ledger itself: its batches, checkpoints and proofs.
 
 Here: their arguments and what they print.
-Not here: what a batch is (warehouse/event_log.py), how it is proved (pipelines/ledger_proofs.py).
+Not here: what a batch is (warehouse/batches.py), how it is proved (pipelines/ledger_proofs.py).
 """
 
 from __future__ import annotations

@@ -14,8 +14,9 @@ from typing import Any
 import polars as pl
 
 from tests.faults.file_calls import Calls, broken
+from warehouse.batches import Batch, NewBatch
 from warehouse.database import Database
-from warehouse.event_log import QUARANTINE_SCHEMA, Batch, ConflictError, Ledger, NewBatch
+from warehouse.event_log import QUARANTINE_SCHEMA, ConflictError, Ledger
 from warehouse.landing import LandedFile, Landing
 from warehouse.snapshot_files import CHANGES, CHECKPOINT, PROOFS, Beside
 from warehouse.snapshot_manifest import About, microseconds

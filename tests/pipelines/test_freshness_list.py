@@ -25,7 +25,8 @@ from ratings.freshness import by_return, freshness
 from tests.made_ledgers import append as append_events
 from tests.made_ledgers import figure, some_figures, warehouse
 from tests.warehouse.test_as_of_law import File, append
-from warehouse.event_log import FULL, OVERLAY, Batch, Ledger
+from warehouse.batches import FULL, OVERLAY, Batch
+from warehouse.event_log import Ledger
 from warehouse.observations import state, timeline
 from warehouse.vintages import vintage_events
 

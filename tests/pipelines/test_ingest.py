@@ -21,7 +21,8 @@ from pipelines.settings import Settings, settings
 from pipelines.source_files import parse_time
 from pipelines.void import void
 from ratings.errors import InputError, LedgerError, StarledgerError
-from warehouse.event_log import NewBatch, event_frame, now
+from warehouse.batches import NewBatch
+from warehouse.event_log import event_frame, now
 from warehouse.facts import facts as standing_facts
 from warehouse.observations import observations, timeline
 from warehouse.snapshot_manifest import microseconds

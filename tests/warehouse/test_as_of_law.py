@@ -9,7 +9,8 @@ import polars as pl
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from warehouse.event_log import FULL, OVERLAY, Batch, Ledger, NewBatch
+from warehouse.batches import FULL, OVERLAY, Batch, NewBatch
+from warehouse.event_log import Ledger
 from warehouse.observations import KEY, SAID, observations, state, timeline
 from warehouse.vintages import vintage_events, void_events
 

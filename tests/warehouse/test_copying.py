@@ -12,10 +12,11 @@ from sqlalchemy import select, text
 
 from ratings.errors import LedgerError
 from warehouse import copying, schema
+from warehouse.batches import NewBatch
 from warehouse.canonical_events import SALT_BYTES, batch_bytes
 from warehouse.copying import Copied, copy
 from warehouse.database import Database
-from warehouse.event_log import QUARANTINE_SCHEMA, Ledger, NewBatch, event_frame
+from warehouse.event_log import QUARANTINE_SCHEMA, Ledger, event_frame
 from warehouse.landing import Landing
 from warehouse.merkle import leaf_hash, root
 from warehouse.purge import Order, purge

@@ -13,9 +13,10 @@ from sqlalchemy import text
 
 from ratings.errors import LedgerError
 from warehouse import schema
+from warehouse.batches import NewBatch
 from warehouse.database import Database
 from warehouse.engine_errors import reported
-from warehouse.event_log import ConflictError, Ledger, NewBatch, event_frame
+from warehouse.event_log import ConflictError, Ledger, event_frame
 from warehouse.observations import timeline
 
 ROUNDS = 25

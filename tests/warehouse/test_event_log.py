@@ -14,8 +14,9 @@ from sqlalchemy.exc import DatabaseError
 
 from ratings.errors import LedgerError, NotFoundError
 from warehouse import schema
+from warehouse.batches import NewBatch
 from warehouse.database import Database
-from warehouse.event_log import DEMONSTRATION, ConflictError, Ledger, NewBatch, event_frame
+from warehouse.event_log import DEMONSTRATION, ConflictError, Ledger, event_frame
 from warehouse.observations import observations
 from warehouse.verification import verify
 

@@ -18,8 +18,9 @@ import pytest
 
 from ratings.errors import LedgerError
 from warehouse import export as export_module
+from warehouse.batches import NewBatch
 from warehouse.database import Database
-from warehouse.event_log import EVENT_SCHEMA, QUARANTINE_SCHEMA, Ledger, NewBatch, event_frame
+from warehouse.event_log import EVENT_SCHEMA, QUARANTINE_SCHEMA, Ledger, event_frame
 from warehouse.export import export
 from warehouse.landing import Landing
 from warehouse.purge import Order, purge

@@ -11,8 +11,9 @@ from sqlalchemy import text
 from sqlalchemy.exc import DatabaseError
 
 from ratings.errors import LedgerError, NotFoundError
+from warehouse.batches import NewBatch
 from warehouse.database import Database
-from warehouse.event_log import Ledger, NewBatch, event_frame
+from warehouse.event_log import Ledger, event_frame
 from warehouse.export import export
 from warehouse.grants import Access, grant, grant_statements
 from warehouse.landing import Landing

@@ -11,9 +11,10 @@ from sqlalchemy import insert, text
 
 from ratings.errors import LedgerError
 from warehouse import schema
+from warehouse.batches import Batch, NewBatch, batch_row
 from warehouse.canonical_events import EVENT_FIELDS, event_leaves
 from warehouse.database import Database
-from warehouse.event_log import Batch, Ledger, NewBatch, batch_row, event_frame
+from warehouse.event_log import Ledger, event_frame
 from warehouse.merkle import root, subtree_hashes
 from warehouse.verification import verify
 

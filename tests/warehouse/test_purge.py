@@ -18,9 +18,10 @@ from sqlalchemy.exc import DatabaseError
 from ratings.errors import LedgerError, NotFoundError
 from warehouse import purge as purge_module
 from warehouse import schema
+from warehouse.batches import Batch, NewBatch
 from warehouse.canonical_events import SALT_BYTES, event_leaves
 from warehouse.database import Database
-from warehouse.event_log import Batch, Ledger, NewBatch, event_frame
+from warehouse.event_log import Ledger, event_frame
 from warehouse.landing import Landing
 from warehouse.merkle import root
 from warehouse.purge import Order, purge

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from ratings.errors import LedgerError
+from warehouse.batches import NewBatch
 from warehouse.copying import copy
 from warehouse.database import Database
-from warehouse.event_log import EVENT_TYPES, Ledger, NewBatch, event_frame
+from warehouse.event_log import EVENT_TYPES, Ledger, event_frame
 from warehouse.observations import observations
 from warehouse.upcasting import UPCASTERS, upcast
 from warehouse.verification import verify

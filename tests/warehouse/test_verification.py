@@ -14,8 +14,9 @@ from sqlalchemy import text
 from ratings.errors import LedgerError
 from warehouse import merkle, verification
 from warehouse.batch_leaves import batch_leaves, raw_batches
+from warehouse.batches import NewBatch
 from warehouse.database import Database
-from warehouse.event_log import Ledger, NewBatch, event_frame
+from warehouse.event_log import Ledger, event_frame
 from warehouse.landing import Landing
 from warehouse.verification import Covered, verify
 

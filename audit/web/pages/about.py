@@ -18,7 +18,7 @@ from audit.sources import Sources
 from audit.web.archive import Archive, Opened
 from ratings.errors import NotFoundError
 from ratings.periods import describe_period
-from warehouse.event_log import Batch
+from warehouse.batches import Batch
 
 T = TypeVar("T")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

@@ -33,7 +33,7 @@ from audit.web.pages.about import (
 )
 from ratings.collections import Collection, load_collection
 from ratings.errors import NotFoundError
-from warehouse.event_log import Batch
+from warehouse.batches import Batch
 
 _OBSERVATION = "observation"
 

@@ -25,7 +25,7 @@ from audit.web.pages.about import PageNumber, PageRows, Part, SnapshotId, about,
 from ratings.errors import LedgerError, NotFoundError
 from warehouse import merkle
 from warehouse.batch_leaves import batch_leaves
-from warehouse.event_log import Batch
+from warehouse.batches import Batch
 from warehouse.proof_rows import log_rows
 from warehouse.verified import read_verified
 

@@ -16,7 +16,8 @@ from audit.web.tables import by_organisation, confidential
 from audit.web.watch import Watch
 from ratings.errors import LedgerError, NotFoundError
 from tests.warehouse.test_snapshots import ABOUT, tables
-from warehouse.event_log import Head, Ledger, NewBatch, event_frame
+from warehouse.batches import Head, NewBatch
+from warehouse.event_log import Ledger, event_frame
 from warehouse.landing import Landing
 from warehouse.snapshot_manifest import iso
 from warehouse.snapshots import SnapshotRef, write_snapshot

@@ -8,7 +8,7 @@ import pytest
 
 from tests.audit.test_trace import RATINGS
 from tests.audit.web.made_told import Readers, Told
-from warehouse.event_log import Batch
+from warehouse.batches import Batch
 
 
 def batch(told: Told, collection: str, number: int = 0) -> Batch:
