@@ -6,8 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.audit.test_trace import RATINGS
-from tests.audit.web.made_told import Readers, Told
+from tests.audit.web.made_told import RATINGS, Readers, Told
 from warehouse.batches import Batch
 
 
@@ -33,13 +32,14 @@ def test_a_file_of_figures_says_what_became_of_its_rows_and_which_stars_rest_on_
     assert newer["problem"] is None
     [read] = newer["batches"]
     assert read["publisher"].startswith("House of Commons")
-    assert (read["rows"], read["events"], read["unchanged"], read["refused"]) == (3, 2, 0, 1)
-    assert newer["known"] == {"observation": 2}
+    assert (read["rows"], read["events"], read["unchanged"], read["refused"]) == (4, 3, 0, 1)
+    assert newer["known"] == {"observation": 3}
     assert newer["indicators"] == [
-        {"indicator": "PAF:A1", "title": newer["indicators"][0]["title"], "figures": 2}
+        {"indicator": "PAF:A1", "title": newer["indicators"][0]["title"], "figures": 3}
     ]
     assert [(star["organisation"], star["indicators"]) for star in newer["stars"]["rows"]] == [
         ("bolton", ["PAF:A1"]),
+        ("camden", ["PAF:A1"]),
         ("walsall", ["PAF:A1"]),
     ]
     assert (
@@ -53,7 +53,7 @@ def test_a_file_read_twice_as_judgements_and_as_published_ratings_has_one_page(
     found = page(readers, told, "judgements")
     assert [read["collection"] for read in found["batches"]] == ["published_ratings", "judgements"]
     assert found["byte_size"] == len(RATINGS.encode())
-    assert found["known"] == {"judgement": 8, "published_rating": 2}
+    assert found["known"] == {"judgement": 12, "published_rating": 3}
     walsall = next(star for star in found["stars"]["rows"] if star["organisation"] == "walsall")
     assert (walsall["star"], walsall["indicators"]) == (0, [])
     assert "children_serving" in walsall["parts"]

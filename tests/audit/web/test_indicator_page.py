@@ -44,7 +44,7 @@ def test_a_rating_shows_the_revisions_that_it_could_know_and_others_on_days_aske
 
 def test_the_organisation_most_revised_is_shown_first(readers: Readers, told: Told) -> None:
     found = page(readers, told.july)
-    assert found["names"] == {"bolton": "Bolton", "walsall": "Walsall"}
+    assert found["names"] == {"bolton": "Bolton", "camden": "Camden", "walsall": "Walsall"}
     assert found["triangle"]["organisation"] == "bolton"
     assert page(readers, told.july, q="wals")["found"]["rows"][0]["revised"] == 1
 
