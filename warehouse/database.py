@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import polars as pl
 import pyarrow as pa
@@ -139,6 +140,7 @@ class Database:
         self.read_only = read_only
         self.dialect = parsed.get_backend_name()
         how = _reading(parsed, query_seconds) if read_only else {}
+        self._options: str | None = how.get("connect_args", {}).get("options")
         self.engine: Engine = create_engine(parsed, poolclass=NullPool, **how)
         self._gate = _gate(parsed.database or "") if self.dialect == "sqlite" else None
         if self.dialect == "sqlite":
@@ -240,8 +242,7 @@ class Database:
             if self._gate is None:
                 import adbc_driver_postgresql.dbapi as adbc_postgresql
 
-                uri = self.url.set(drivername="postgresql").render_as_string(hide_password=False)
-                with adbc_postgresql.connect(uri, autocommit=True) as connection:
+                with adbc_postgresql.connect(self._libpq_uri(), autocommit=True) as connection:
                     yield connection
                 return
             import adbc_driver_sqlite.dbapi as adbc_sqlite
@@ -254,6 +255,14 @@ class Database:
                 yield connection
         except adbc_driver_manager.Error as error:
             raise reported(str(error), self.shown) from error
+
+    def _libpq_uri(self) -> str:
+        """The address for the other library of PostgreSQL, with what holds a read-only door to reading."""
+        url = self.url.set(drivername="postgresql")
+        if self._options is None:
+            return url.render_as_string(hide_password=False)
+        address = url.difference_update_query(["options"]).render_as_string(hide_password=False)
+        return f"{address}{'&' if '?' in address else '?'}options={quote(self._options)}"
 
     def frame(
         self, table: Table, columns: list[str], where: str = "TRUE", *, compact: bool = True
