@@ -70,8 +70,9 @@ test: $(VENV)/.dev var/dagster/dagster.yaml ## run the tests (some of them: ARGS
 test-faults: export STARLEDGER_KILLS ?= 200
 test-faults: export STARLEDGER_FAULT_STEP ?= 1
 test-faults: export STARLEDGER_RESTORED ?= 1000000
-test-faults: $(VENV)/.dev ## kill 200 appends an engine, break every file call, restore a million events
-	$(BIN)/python -m pytest tests/faults -s $(ARGS)
+test-faults: export STARLEDGER_REQUESTS ?= 10000
+test-faults: $(VENV)/.dev ## kill 200 appends an engine, break every file call, restore a million events, ask a server 10,000 times
+	$(BIN)/python -m pytest tests/faults tests/audit/web/test_robustness.py -s $(ARGS)
 
 # Spark and what the tests need, in an environment of their own: nobody else should have to fetch it.
 SPARK := .venv-spark

@@ -8,6 +8,7 @@ import tempfile
 import uuid
 import warnings
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -84,10 +85,10 @@ def postgresql() -> Iterator[str]:
         shutil.rmtree(directory, ignore_errors=True)
 
 
-@pytest.fixture
-def new_postgresql(postgresql: str) -> Iterator[Callable[[], Database]]:
-    """Makes empty PostgreSQL databases, dropped again after the test."""
-    url = make_url(postgresql).set(drivername="postgresql+psycopg")
+@contextmanager
+def postgresql_databases(server: str) -> Iterator[Callable[[], Database]]:
+    """Makes empty databases on a server, dropped again at the end."""
+    url = make_url(server).set(drivername="postgresql+psycopg")
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     made: list[str] = []
 
@@ -102,6 +103,13 @@ def new_postgresql(postgresql: str) -> Iterator[Callable[[], Database]]:
         for name in made:
             connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
+
+
+@pytest.fixture
+def new_postgresql(postgresql: str) -> Iterator[Callable[[], Database]]:
+    """Makes empty PostgreSQL databases, dropped again after the test."""
+    with postgresql_databases(postgresql) as make:
+        yield make
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])

@@ -84,11 +84,13 @@ def serve(
         host=host,
         port=port,
         log_level="warning",
+        http="h11",  # it refuses a request whose headers do not end; the faster one takes all that come
         limit_concurrency=_READERS,
         timeout_keep_alive=5,
         server_header=False,
     )
     listening = config.bind_socket()
+    listening.listen()  # who follows the address as soon as it is printed waits, and is not refused
     address = f"[{host}]" if ":" in host else host
     typer.echo(
         f"{len(archive.entries())} ratings for the audience {audience} at "
