@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import Query
 
-from audit.diff import CAUSES
+from audit import diff
 from audit.web.archive import Archive, NotWholeError, Opened
 from audit.web.pages.about import (
     SNAPSHOT_ID,
@@ -42,27 +42,6 @@ Cause = Annotated[
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What one cause did to an outcome.
-
-    Attributes:
-        cause: by the names of `audit.diff.CAUSES`.
-        before: value before it, null where there was none.
-        after: value after it.
-        status_before: rated, not_rated, banded, not there, ...
-        status_after: the same after it.
-        own: changed rows of this cause about the organisation itself; 0 where others moved it.
-    """
-
-    cause: str
-    before: int | None
-    after: int | None
-    status_before: str
-    status_after: str
-    own: int
-
-
-@dataclass(frozen=True, slots=True)
 class Moved:
     """An outcome that a cause moved.
 
@@ -83,7 +62,7 @@ class Moved:
     indicator_title: str | None
     before: int | None
     after: int | None
-    steps: tuple[Step, ...]
+    steps: tuple[diff.Part, ...]
     figures: dict[str, int]
 
     @property
@@ -268,7 +247,7 @@ def _difference(
         changed=sum(not each.back for each in moved),
         effects=tuple(
             Effect(name, means, found["rows"][name], **found["totals"][name])
-            for name, means in CAUSES.items()
+            for name, means in diff.CAUSES.items()
         ),
         figures={kind: kinds.get(kind, 0) for kind in KINDS},
         made_from=tuple(
@@ -292,7 +271,7 @@ def _moved(
         before=change["before"],
         after=change["after"],
         steps=tuple(
-            Step(**{name: value for name, value in step.items() if name != "change"})
+            diff.Part(**{name: value for name, value in step.items() if name != "change"})
             for step in change["parts"]
         ),
         figures=counted.get(key, {}),
