@@ -88,6 +88,7 @@ class BatchRow:
         collection: of the file; null where there is none.
         file: name of the file.
         sha256: of its bytes.
+        snapshot: the newest rating that rests on it; null where none does.
         published_at: when the source put it out.
         actor: who recorded it, as a pseudonymous id; null for the public.
         voided_by: the batch that took it back, where one did.
@@ -101,6 +102,7 @@ class BatchRow:
     collection: str | None
     file: str | None
     sha256: str | None
+    snapshot: str | None
     published_at: datetime | None
     actor: str | None
     voided_by: int | None
@@ -284,10 +286,10 @@ def _verified(
 
 def _batches(archive: Archive, batches: Sequence[Batch], opened: Sequence[Opened]) -> list[BatchRow]:
     """The batches that this reader may see, the newest first."""
-    if archive.public:
-        steps = [found.table("lineage", to_kind="batch").select("to_id").unique() for found in opened]
-        of_ratings = set(pl.concat(steps)["to_id"].cast(pl.Int64)) if steps else set()
-        batches = [batch for batch in batches if batch.id in of_ratings]
+    rests: dict[int, str] = {}
+    for found in sorted(opened, key=lambda each: (each.as_recorded, each.id)):
+        numbers = found.table("lineage", to_kind="batch")["to_id"].unique().cast(pl.Int64)
+        rests |= dict.fromkeys(numbers, found.id)
     return [
         BatchRow(
             batch=batch.id,
@@ -298,9 +300,11 @@ def _batches(archive: Archive, batches: Sequence[Batch], opened: Sequence[Opened
             collection=batch.collection,
             file=batch.file_name,
             sha256=batch.file_sha256,
+            snapshot=rests.get(batch.id),
             published_at=maybe(batch.published_at),
             actor=None if archive.public else batch.actor,
             voided_by=batch.voided_by,
         )
         for batch in reversed(batches)
+        if not archive.public or batch.id in rests
     ]

@@ -70,6 +70,11 @@ def test_the_public_sees_what_a_released_rating_rests_on_and_nobody_by_name(
     assert {row["collection"] for row in shown} == {"judgements", "a1_2001"}
     assert {row["actor"] for row in shown} == {None}
     assert "definition" not in {row["kind"] for row in shown}
+    anybody = client(kept, "public")
+    for row in shown:
+        file = f"/snapshots/{rated.id}/files/{row['sha256']}"
+        assert f'href="{file}"' in anybody.get("/ledger").text
+        assert anybody.get(file).status_code == 200
 
 
 def test_before_anything_is_released_the_public_sees_no_part_of_the_log(shown: Settings) -> None:
