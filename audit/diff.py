@@ -16,7 +16,7 @@ import polars as pl
 from ratings.catalogue import Catalogue
 from ratings.decisions import Decision, decided
 from ratings.methods import Method
-from ratings.rating import rate
+from ratings.rating import Rating, rate
 
 CAUSES: Mapping[str, str] = {
     "reorganisation": "organisations that came or went, with everything known of them",
@@ -162,8 +162,8 @@ def difference(before: Side, after: Side) -> Difference:
     return Difference(outcome, len(first.keys() | now.keys()), {c: rows.get(c, 0) for c in CAUSES}, changes)
 
 
-def outcomes(side: Side, outcome: str) -> Outcomes:
-    """The outcomes of a side: `star` or `band`, with their status."""
+def rating_of(side: Side) -> Rating:
+    """What the method makes of a side, under the decisions on it."""
     computed = rate(
         side.method,
         side.figures,
@@ -174,10 +174,16 @@ def outcomes(side: Side, outcome: str) -> Outcomes:
         round=side.round,
         option=side.option,
     )
+    return decided(computed, side.decisions, side.method, option=side.option)
+
+
+def outcomes(side: Side, outcome: str) -> Outcomes:
+    """The outcomes of a side: `star` or `band`, with their status."""
+    rating = rating_of(side)
     if outcome == "band":
-        found = computed.bands.select("organisation", "indicator", "band").iter_rows()
+        found = rating.bands.select("organisation", "indicator", "band").iter_rows()
         return {(o, i): (band, "banded") for o, i, band in found if band is not None}
-    stars = decided(computed, side.decisions, side.method, option=side.option).stars
+    stars = rating.stars
     return {
         (o,): (star, s) for o, star, s in stars.select("organisation", "star", "rating_status").iter_rows()
     }

@@ -17,7 +17,7 @@ from typing import Any
 
 import polars as pl
 
-from audit.diff import CAUSES, Side, difference, outcomes
+from audit.diff import CAUSES, Side, difference, outcomes, rating_of
 from audit.method_versions import method_named
 from pipelines.compare import as_dict, side_of
 from pipelines.ingest import proposed
@@ -25,10 +25,8 @@ from pipelines.inputs import Inputs, read_inputs
 from pipelines.rate import start_of_today
 from pipelines.settings import Settings
 from ratings.catalogue import load_catalogue
-from ratings.decisions import decided
 from ratings.errors import InputError, MethodError, StarledgerError
 from ratings.methods import Method
-from ratings.rating import rate
 from warehouse.event_log import Ledger
 from warehouse.snapshot_manifest import iso, microseconds
 
@@ -274,18 +272,7 @@ def _counted(values: Any) -> dict[str, int]:
 
 def _rules(side: Side) -> dict[str, str]:
     """The rule that bound each star."""
-    computed = rate(
-        side.method,
-        side.figures,
-        side.judgements,
-        side.organisations,
-        side.catalogue,
-        at_us=side.at_us,
-        round=side.round,
-        option=side.option,
-    )
-    stars = decided(computed, side.decisions, side.method, option=side.option).stars
-    return dict(stars.select("organisation", "rule").iter_rows())
+    return dict(rating_of(side).stars.select("organisation", "rule").iter_rows())
 
 
 def _in_force(method: Method, day: date) -> date:
