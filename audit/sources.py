@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import polars as pl
+import pyarrow as pa
 
 from ratings.collections import Collection, load_collection
 from ratings.errors import LedgerError, StarledgerError
@@ -19,10 +19,10 @@ from warehouse.batches import Batch
 from warehouse.canonical import sha256_of
 from warehouse.event_log import Ledger
 from warehouse.landing import Landing
-from warehouse.readers import ROW, printed_names, read_rows
+from warehouse.readers import printed_names, read_table, rows_as_text
 from warehouse.snapshot_manifest import iso
 
-_KEPT_FILES = 4  # tables of landed files that are kept at once: the largest so far takes 30 MB
+_KEPT_FILES = 4  # tables of landed files that are kept at once: the largest so far takes 17 MB
 _Stamp = tuple[int, int, int]
 
 
@@ -38,7 +38,7 @@ class Sources:
         self.ledger = ledger
         self.landing = landing
         self._batches: dict[int, Batch] = {b.id: b for b in ledger.batches()}
-        self._files: dict[tuple[str, str], tuple[pl.DataFrame, dict[str, str]]] = {}
+        self._files: dict[tuple[str, str], tuple[pa.Table, dict[str, str]]] = {}
         self._hashes: dict[tuple[str, _Stamp], str] = {}
 
     def batch(self, number: int) -> Batch:
@@ -111,11 +111,11 @@ class Sources:
         landed = self._landed(key[0], batch.file_name)
         if (kept := self._files.get(key)) is None:
             names = printed_names(landed, collection, batch.file_name)
-            kept = self._files[key] = read_rows(landed, collection, batch.file_name), names
+            kept = self._files[key] = read_table(landed, collection, batch.file_name), names
             for oldest in list(self._files)[:-_KEPT_FILES]:
                 self._files.pop(oldest, None)
-        rows, names = kept
-        found = rows.filter(pl.col(ROW) == row)
+        table, names = kept
+        found = rows_as_text(table, collection, batch.file_name or landed.name, only=row)
         if found.is_empty():
             raise StarledgerError(
                 "the file has no such row",

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import csv
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -47,16 +48,63 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
             columns.
     """
     name = file_name or path.name
+    return rows_as_text(read_table(path, collection, name), collection, name)
+
+
+def read_table(path: Path, collection: Collection, file_name: str | None = None) -> pa.Table:
+    """Read a file as its collection says it is written, its cells as the file keeps them.
+
+    For who needs few of its rows (`rows_as_text`): all of them as text take several times the memory.
+
+    Raises:
+        InputError: as for `read_rows`.
+    """
+    name = file_name or path.name
     form = _format(path, collection, name)
-    try:
+    with _readable(form, name):
         if form == "parquet":
             table = _parquet(path, collection, name)
         elif form == "xlsx":
             table = _workbook(path, collection, name)
         else:
             table = _delimited(path, collection, name, packed=form.endswith(".gz"))
+    if not table.num_rows:
+        raise InputError("there is a header but no row", file=name, hint="ask the supplier to send it again")
+    return table
+
+
+def rows_as_text(table: pa.Table, collection: Collection, name: str, only: int | None = None) -> pl.DataFrame:
+    """The rows of a file as `read_rows` gives them.
+
+    Args:
+        table: as `read_table` gives it.
+        collection: how the file was read.
+        name: of the file.
+        only: the row that is wanted, none being given where there is no such row; None for all.
+    """
+    first = 1 + collection.file.skip_rows + collection.file.header_rows
+    # Which rows are notes is seen from the others; else a row is what it is by itself.
+    alone = only is not None and not collection.file.notes
+    at, count = (only - first, 1) if only is not None and alone else (0, table.num_rows)
+    if at < 0:
+        at, count = 0, 0
+    with _readable(_ending(collection, name), name):
         names = [column for column in table.column_names if column != BLANK]
-        text = pl.DataFrame(pa.table({column: _text(table.column(column)) for column in names}))
+        text = pl.DataFrame(pa.table({column: _text(table.column(column), at, count) for column in names}))
+    numbers = pl.int_range(first + at, first + at + text.height, dtype=pl.Int64)
+    rows = text.with_columns(numbers.alias(ROW))
+    if BLANK in table.column_names:  # a blank line is no row, and yet counts where rows are numbered
+        rows = rows.filter(~pl.Series(table.column(BLANK).slice(at, count)))
+    if collection.file.notes:
+        rows = _with_notes(rows, text.columns)
+    return rows if only is None else rows.filter(pl.col(ROW) == only)
+
+
+@contextmanager
+def _readable(form: str, name: str) -> Iterator[None]:
+    """Say of a file that cannot be read which one it is, and what to do."""
+    try:
+        yield
     except (pa.ArrowException, OSError, EOFError, KeyError, UnicodeError, csv.Error, zlib.error) as error:
         cause = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise InputError(
@@ -64,13 +112,6 @@ def read_rows(path: Path, collection: Collection, file_name: str | None = None) 
             file=name,
             hint="the file may be cut short or of another format; ask the supplier to send it again",
         ) from error
-    if not table.num_rows:
-        raise InputError("there is a header but no row", file=name, hint="ask the supplier to send it again")
-    first = 1 + collection.file.skip_rows + collection.file.header_rows
-    numbered = text.with_columns(pl.int_range(first, first + text.height, dtype=pl.Int64).alias(ROW))
-    # A blank line is no row, and yet counts where rows are numbered.
-    rows = numbered.filter(~pl.Series(table.column(BLANK))) if BLANK in table.column_names else numbered
-    return _with_notes(rows, text.columns) if collection.file.notes else rows
 
 
 def _with_notes(rows: pl.DataFrame, columns: list[str]) -> pl.DataFrame:
@@ -97,9 +138,18 @@ def printed_names(path: Path, collection: Collection, file_name: str | None = No
 
 
 def _format(path: Path, collection: Collection, name: str) -> str:
-    """The ending that says how the file is written."""
+    """How a file is written.
+
+    Raises:
+        InputError: it is empty, or its name does not say a form that the collection comes in.
+    """
     if path.stat().st_size == 0:
         raise InputError("the file is empty", file=name, hint="ask the supplier to send it again")
+    return _ending(collection, name)
+
+
+def _ending(collection: Collection, name: str) -> str:
+    """The ending that says how a file is written."""
     form = next((f for f in collection.file.formats if name.lower().endswith("." + f)), None)
     if form is None:
         raise InputError(
@@ -194,10 +244,11 @@ def _require(found: Sequence[str], collection: Collection, name: str) -> dict[st
     )
 
 
-def _text(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column as text; a column of whole numbers kept as floating point loses the `.0` nobody printed."""
+def _text(column: pa.ChunkedArray, at: int, count: int) -> pa.ChunkedArray:
+    """Cells of a column as text; where all are whole numbers kept as floating point, without the `.0`."""
+    part = column.slice(at, count)
     if pa.types.is_floating(column.type):
         exact = pc.and_(pc.equal(pc.floor(column), column), pc.less(pc.abs(column), _EXACT))
         whole = pc.all(exact, skip_nulls=True).as_py()
-        column = column.cast(pa.int64()) if whole else column
-    return column.cast(pa.string())
+        part = part.cast(pa.int64()) if whole else part
+    return part.cast(pa.string())

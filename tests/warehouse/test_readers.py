@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import gzip
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
+import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from ratings.collections import load_collection
+from ratings.collections import Collection, load_collection
 from ratings.errors import InputError
-from warehouse.readers import read_rows
+from warehouse.readers import read_rows, read_table, rows_as_text
 
 LAIT = load_collection("lait")
 HEADER = "Short Desc,Years,LA and Regions,Values,LA Number\n"
@@ -46,6 +48,37 @@ def test_the_same_table_reads_the_same_from_parquet_csv_and_gzip(tmp_path: Path)
     expected = read_rows(plain, LAIT).sort("row")
     for other in (zipped, parquet):
         assert read_rows(other, LAIT).select(expected.columns).equals(expected)
+
+
+@pytest.mark.parametrize(
+    "collection", [LAIT, replace(LAIT, file=replace(LAIT.file, notes=True, skip_rows=1))]
+)
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_a_row_by_itself_is_the_row_among_all(tmp_path: Path, form: str, collection: Collection) -> None:
+    file = tmp_path / f"lait.{form}"
+    if form == "csv":
+        above = "a title\n" * collection.file.skip_rows
+        lines = [
+            "InfMort,2015,Camden,007,202",
+            "",
+            "InfMort,2016,Camden,,202",
+            "InfMort,2017,Bath,3,800",
+        ]
+        lines += ["a note"] * collection.file.notes
+        file.write_text(above + HEADER + "\n".join(lines) + "\n", encoding="utf-8")
+    else:
+        columns = {
+            "Short Desc": ["InfMort"] * 3,
+            "Years": ["2015", "2016", "2017"],
+            "LA and Regions": ["Bath"] * 3,
+        }
+        numbers = {"Values": [1.0, None, 2.5], "LA Number": [800.0, 801.0, None]}
+        pq.write_table(pa.table(columns | numbers), file)
+    table, every = read_table(file, collection), read_rows(file, collection)
+    for row in range(-1, 9):
+        alone = rows_as_text(table, collection, file.name, only=row)
+        assert alone.equals(every.filter(pl.col("row") == row))
+    assert every.height > 2
 
 
 def test_a_byte_order_mark_is_not_part_of_the_first_name(tmp_path: Path) -> None:
