@@ -10,10 +10,9 @@ events. An index of every figure took as long to write as the events themselves.
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import Any
 
 import polars as pl
-from sqlalchemy import Select, select
+from sqlalchemy import TextClause, bindparam, text
 
 from warehouse import schema
 from warehouse.merkle import SUBTREE_LEAVES
@@ -37,18 +36,20 @@ def blocks_of(events: pl.DataFrame, begins: pl.Expr) -> pl.DataFrame:
     return placed.filter(anew & pl.col("indicator").is_not_null()).unique()
 
 
-def events_of_figures(indicators: Collection[str], organisation: str | None = None) -> Select[Any]:
+# Batch by batch, as the key has it: a key that began with the indicator would touch a page for each of
+# them with every append to a long log. SQLite keeps to the order of a CROSS JOIN; left to itself it reads
+# every event of the log to find those of an organisation.
+_EVENTS = f"""
+    SELECT {", ".join(f"event.{column.name}" for column in schema.event.columns)}
+    FROM indicator_block AS block CROSS JOIN event
+    WHERE block.batch IN (SELECT id FROM batch) AND block.indicator IN :indicators
+    AND event.position BETWEEN block.first_position AND block.first_position + {BLOCK - 1}
+    AND event.batch = block.batch AND event.indicator = block.indicator
+"""
+
+
+def events_of_figures(indicators: Collection[str], organisation: str | None = None) -> TextClause:
     """Every event about some indicators, of one organisation or of all, in no particular order."""
-    block, event = schema.indicator_block.c, schema.event.c
-    in_block = event.position.between(block.first_position, block.first_position + (BLOCK - 1))
-    found = (
-        select(schema.event)
-        .join(
-            schema.indicator_block,
-            in_block & (event.batch == block.batch) & (event.indicator == block.indicator),
-        )
-        # Batch by batch, as the key has it: one that began with the indicator would touch a page for each of
-        # them with every append to a long log.
-        .where(block.batch.in_(select(schema.batch.c.id)), block.indicator.in_(indicators))
-    )
-    return found if organisation is None else found.where(event.organisation == organisation)
+    query = _EVENTS if organisation is None else f"{_EVENTS} AND event.organisation = :organisation"
+    found = text(query).bindparams(bindparam("indicators", list(indicators), expanding=True))
+    return found if organisation is None else found.bindparams(organisation=organisation)

@@ -27,7 +27,7 @@ from warehouse.file_limits import prove_column, prove_parquet, prove_text, too_m
 from warehouse.workbooks import Sheet, join_names, read_sheet
 
 ROW = COUNTED
-# Below it a floating-point number holds every whole number. Not a number of Python's: pyarrow makes a scalar of
+# Below it a floating-point number holds every whole number. Not a number of Python: pyarrow makes a scalar of
 # one only after it has imported pandas, which takes longer than reading a file.
 _EXACT = pl.Series([2.0**53]).to_arrow()[0]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -216,15 +217,23 @@ def test_events_of_a_voided_batch_are_seen_only_before_the_void(ledger: Ledger) 
     assert ledger.batch(first.id).voided_by == 2
 
 
-def test_facts_are_found_without_reading_every_figure(tmp_path: Path) -> None:
-    ledger = Ledger.found(Database(tmp_path / "ledger.db"))
+def plan(ledger: Ledger, ask: Callable[[], object]) -> list[str]:
+    """How SQLite finds the events that are asked for, step by step."""
     asked: list[tuple[str, Any]] = []
     listen(ledger.database.engine, "before_cursor_execute", lambda *said: asked.append(said[2:4]))
-    ledger.events("evidence")
-    [(query, given)] = [(query, given) for query, given in asked if "FROM event" in query]
+    ask()
+    [(query, given)] = [(query, given) for query, given in asked if "event.payload" in query]
     with ledger.database.read() as connection:
-        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given).all()
-    assert any("USING INDEX event_type" in step.detail for step in plan)
+        return [step.detail for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}", given)]
+
+
+def test_no_event_is_looked_for_by_reading_all_of_them(tmp_path: Path) -> None:
+    ledger = Ledger.found(Database(tmp_path / "ledger.db"))
+    facts = plan(ledger, lambda: ledger.events("evidence", "query"))
+    figures = plan(ledger, lambda: ledger.histories(["i", "j"], "o"))
+    assert any("USING INDEX event_type" in step for step in facts)
+    assert any("SEARCH event USING INTEGER PRIMARY KEY" in step for step in figures)
+    assert not any(step.startswith("SCAN") and "event" in step for step in facts + figures)
 
 
 def test_a_batch_or_event_that_is_not_there_is_named(ledger: Ledger) -> None:
