@@ -89,6 +89,12 @@ def test_figures_of_bands_lead_to_what_was_revised_and_withdrawn(banded: tuple[S
     camden = next(m for m in difference["found"]["rows"] if m["organisation"] == "camden")
     assert camden["figures"] == {"revision": 1}
     page = reader.get(path(after, before)).text
+    by_others = [
+        step for m in difference["found"]["rows"] for step in m["steps"] if step["cause"] not in m["figures"]
+    ]
+    assert by_others
+    page = reader.get(path(after, before)).text
+    assert page.count("by others' changes, not its own") == len(by_others)
     link = f"{path(after, before)}/figures?organisation=camden&amp;kind=revision&amp;q={camden['indicator']}"
     assert link.replace(":", "%3A").split("/compare/")[1] in page
     twin = reader.get(f"/api{path(after, before)}/figures").json()
