@@ -43,6 +43,7 @@ from audit.web.pages.organisation import organisation
 from audit.web.pages.past import drawn
 from audit.web.pages.ratings import ratings, stars, table
 from audit.web.pages.rounds import rounds
+from audit.web.pages.words import words
 from audit.web.problems import PROBLEMS, Problem, problem_of
 from audit.web.render import html, prepare
 from ratings.errors import StarledgerError
@@ -105,6 +106,7 @@ PAGES = (
     Page(_SNAPSHOT + "/compare/{other}", compare, "compare.html"),
     Page(_SNAPSHOT + "/compare/{other}/figures", differing_figures, "differing.html"),
     Page("/ledger", ledger, "ledger.html", kept=False),
+    Page("/words", words, "words.html"),
 )
 
 

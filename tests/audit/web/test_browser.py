@@ -130,6 +130,7 @@ def test_no_kind_of_page_has_a_serious_fault_of_accessibility(
         "/ledger",
         f"{about}/indicators/PAF:A1?organisation=walsall&recorded=2030-01-01",
         f"{about}/known?of=organisations/walsall&published=2001-01-01",
+        "/words",
         "/nowhere",
     ):
         browser_page.goto(address + path)
