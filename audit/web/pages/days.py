@@ -12,6 +12,7 @@ from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Query
+from pydantic import BeforeValidator
 
 from audit.web.archive import Archive, Opened
 from audit.web.pages.about import voided_by
@@ -20,10 +21,17 @@ from warehouse.snapshot_manifest import microseconds
 
 _DAY = 86_400 * 1_000_000
 _FIGURE_EVENTS = ("observation", "withdrawal")
+_BlankIsNone = BeforeValidator(lambda day: day or None)  # a form sends a day that was left blank as one
 Published = Annotated[
-    date | None, Query(description="As published by the end of this day; left out: no bound")
+    date | None,
+    _BlankIsNone,
+    Query(description="As published by the end of this day; left out or blank: no bound"),
 ]
-Recorded = Annotated[date | None, Query(description="As recorded by the end of this day; left out: no bound")]
+Recorded = Annotated[
+    date | None,
+    _BlankIsNone,
+    Query(description="As recorded by the end of this day; left out or blank: no bound"),
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,6 +47,14 @@ def test_the_form_of_a_page_keeps_the_page_and_says_clearly_where_it_leads(
     assert "30 May 2002" in before
 
 
+def test_a_day_that_a_form_leaves_blank_sets_no_bound(readers: Readers, told: Told) -> None:
+    assert known(readers, told.may, published="2002-07-01", recorded="")["found"]["snapshot"] == told.july
+    for page in ("indicators/PAF:A1", "organisations/walsall/figures/PAF:A1"):
+        path = f"/snapshots/{told.july}/{page}"
+        assert readers["public"].get(path, params={"published": "", "recorded": ""}).status_code == 200
+        assert readers["public"].get(path, params={"published": "soon"}).status_code == 422
+
+
 @pytest.mark.parametrize("of", ["../../etc", "/evil.example", "//evil.example", "a/./b", "a//b", "a\n"])
 def test_a_page_that_is_no_part_of_an_address_is_not_understood(
     readers: Readers, told: Told, of: str

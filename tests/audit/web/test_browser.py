@@ -74,6 +74,25 @@ def test_a_star_is_followed_to_its_cell_and_back_by_clicks(browser_page: Page, a
     expect(page.get_by_role("heading", name="Walsall", level=1)).to_be_visible()
 
 
+def test_a_figure_leads_to_its_file_and_to_what_was_known_on_another_day(
+    browser_page: Page, address: str, shown: Settings
+) -> None:
+    page = browser_page
+    [snapshot] = [path.name for path in shown.snapshots.iterdir() if path.name.startswith("ssi-2002")]
+    page.goto(f"{address}/snapshots/{snapshot}/organisations/walsall")
+    page.get_by_role("region", name="Key indicators").get_by_role("link").first.click()
+    page.get_by_role("link", name="a1.csv").click()
+    expect(page.get_by_text("The kept bytes have this SHA-256.")).to_be_visible()
+    page.get_by_role("region", name="Stars of this rating").get_by_role("link", name="Walsall").click()
+    page.get_by_label("As published by").fill("2002-05-29")
+    page.get_by_role("button", name="Show what was known").click()
+    expect(page.get_by_text("No rating rests only on what was published by 29 May 2002.")).to_be_visible()
+    page.get_by_label("As published by").fill("2002-05-30")
+    page.get_by_role("button", name="Show what was known").click()
+    page.get_by_role("link", name="Back to the page").click()
+    expect(page.get_by_role("heading", name="Walsall", level=1)).to_be_visible()
+
+
 def reach(page: Page, found: str) -> None:
     """Press Tab until what has the focus answers to a condition in JavaScript."""
     for _ in range(400):
