@@ -167,7 +167,7 @@ class LedgerPage:
 def ledger(archive: Archive, page: PageNumber = 1, rows: PageRows = 50) -> LedgerPage:
     """The log: its root, checkpoints and keys, its batches, and the last verification on record."""
     leaves = batch_leaves(log_rows(archive.ledger))
-    known = archive.batches()[: len(leaves)]
+    known = archive.batches()[: len(leaves)]  # of the last look: the log may have grown since
     recorded = recorded_keys(archive.ledger)
     opened = _opened(archive)
     checkpoints = sorted(
@@ -175,7 +175,7 @@ def ledger(archive: Archive, page: PageNumber = 1, rows: PageRows = 50) -> Ledge
         key=lambda each: (-each.batches, each.snapshot),
     )
     newest = checkpoints[0] if checkpoints else None
-    size = len(leaves) if not archive.public else newest.batches if newest else 0
+    size = len(known) if not archive.public else newest.batches if newest else 0
     verified, problem = _verified(archive, leaves, size)
     signed = {each.signed_by for each in checkpoints}
     return LedgerPage(

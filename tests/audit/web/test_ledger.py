@@ -12,6 +12,7 @@ import pytest
 from audit.proof_file import parse_proof
 from audit.proofs import EventProof, parse_checkpoint
 from audit.verifier import verify_checkpoint, verify_event_proof
+from audit.web.archive import Archive
 from audit.web.pages import ledger as ledger_page
 from pipelines.ledger_proofs import make_checkpoint, public_key, verify
 from pipelines.publish import release
@@ -45,6 +46,17 @@ def test_those_who_work_here_see_the_whole_log_and_its_root(kept: Settings) -> N
     assert {row["actor"] for row in twin["found"]["rows"]} == {kept.actor}
     key = public_key(kept)
     assert [(each["key"], each["signs"]) for each in twin["keys"]] == [(str(key), True)]
+
+
+def test_a_log_that_has_grown_since_the_last_look_is_shown_as_it_was(
+    kept: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = kept.ledger().batches()
+    monkeypatch.setattr(Archive, "batches", lambda _: tuple(every[:-1]))
+    verify(kept)
+    twin = client(kept).get("/api/ledger").json()
+    assert (twin["batches"], twin["position"]) == (len(every) - 1, every[-2].last_position)
+    assert twin["verified"]["continued"]
 
 
 def test_the_newest_checkpoint_is_taken_away_as_it_was_signed(kept: Settings, rated: SnapshotRef) -> None:
