@@ -29,7 +29,7 @@ from pipelines.settings import Settings
 from pipelines.source_files import OBSERVED, STATED, SourceFile, find_source_files, published_by_file
 from ratings.catalogue import load_catalogue
 from ratings.collections import Collection, load_collection
-from ratings.errors import InputError, LedgerError
+from ratings.errors import InputError
 from ratings.periods import period_bounds
 from ratings.queries import NOTHING_ACCEPTED, accepted_findings
 from ratings.reading import read_facts, read_figures
@@ -219,11 +219,8 @@ def _open(settings: Settings, kind: Collection, *, dry_run: bool) -> Ledger | No
     if not settings.has_ledger():
         return None if dry_run else settings.found_ledger(DEMONSTRATION if kind.simulated else PRODUCTION)
     ledger = settings.ledger()
-    if kind.simulated and ledger.kind != DEMONSTRATION:
-        raise LedgerError(
-            "a production ledger refuses simulated figures",
-            hint="use a demonstration ledger: starledger demo makes one",
-        )
+    if kind.simulated:
+        ledger.require_demonstration()
     return ledger
 
 

@@ -21,7 +21,7 @@ from ratings.decisions import Decision, standing
 from ratings.errors import MethodError, NotFoundError
 from ratings.methods import Method
 from ratings.rating import inherited, latest_round
-from warehouse.event_log import Ledger
+from warehouse.event_log import DEMONSTRATION, Ledger
 from warehouse.facts import facts
 from warehouse.named_in_log import with_named
 from warehouse.observations import FIGURE, state, timeline
@@ -162,9 +162,11 @@ def read_inputs(
     figures = _known(events, population, catalogue if method.periods.inherited else None)
     events = events.join(population, on="organisation", how="semi")
     if not figures.height and not judgements.height:
+        invented = ledger.kind == DEMONSTRATION and SIMULATED in method.population
         raise NotFoundError(
             f"nothing that {method.id} rates was known by {iso(as_published)} at position {recorded}",
-            hint="run `starledger ingest` first, or give a later --as-published",
+            hint="run `starledger ingest` first, or give a later --as-published"
+            + ("; --simulated rates the invented councils" if not simulated and invented else ""),
         )
     read = files_read(batches, collections, as_published)
     return Inputs(

@@ -238,7 +238,7 @@ def _of_return(source_return: str, indicators: list[Indicator]) -> list[Indicato
     """The indicators of a return, whatever its capitals."""
     found = [i for i in indicators if return_name(i).casefold() == source_return.strip().casefold()]
     if not found:
-        names = ", ".join(sorted({return_name(i) for i in indicators}))
+        names = ", ".join(repr(name) for name in sorted({return_name(i) for i in indicators}))
         raise NotFoundError(f"no return is called {source_return!r}", hint=f"choose one of {names}")
     return found
 

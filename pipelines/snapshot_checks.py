@@ -15,7 +15,7 @@ from pipelines.settings import Settings
 from pipelines.signing import known_keys
 from ratings.errors import InputError, LedgerError, SnapshotError
 from warehouse.object_store import fetch_snapshot, open_store, store_and_id
-from warehouse.snapshot_manifest import MANIFEST
+from warehouse.snapshot_manifest import MANIFEST, SNAPSHOT_ID
 from warehouse.snapshots import SnapshotRef, snapshot
 
 
@@ -39,11 +39,12 @@ def check(settings: Settings, named: str, public_key: str | None = None) -> tupl
     keys = None if public_key is None else [read_public_key(public_key)]
     if "://" in named:
         place, identifier = store_and_id(named)
-        with TemporaryDirectory(prefix="starledger-") as directory:
-            fetched = fetch_snapshot(open_store(place), identifier, Path(directory))
+        with TemporaryDirectory(prefix="starledger-") as scratch:
+            fetched = fetch_snapshot(open_store(place), identifier, Path(scratch))
             return Path(identifier), verify_snapshot(fetched, keys)
-    if (Path(named) / MANIFEST).is_file():
-        return Path(named), verify_snapshot(Path(named), keys)
+    directory = Path(named)
+    if (directory / MANIFEST).is_file() or (directory.is_dir() and not SNAPSHOT_ID.fullmatch(named)):
+        return directory, verify_snapshot(directory, keys)
     found = snapshot(settings.snapshots, named)
     return found.path, verify_snapshot(found.path, own_keys(settings, found) if keys is None else keys)
 

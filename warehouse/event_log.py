@@ -189,14 +189,23 @@ class Ledger:
             )
         return recorded
 
-    def _admit(self, new: NewBatch, events: pl.DataFrame) -> None:
-        if not events.height:
-            raise LedgerError("a batch holds at least one event")
-        if new.simulated and self.kind != DEMONSTRATION:
+    def require_demonstration(self) -> None:
+        """Refuse simulated figures where real ones are kept.
+
+        Raises:
+            LedgerError: this is a production ledger.
+        """
+        if self.kind != DEMONSTRATION:
             raise LedgerError(
                 "a production ledger refuses simulated figures",
                 hint="use a demonstration ledger: starledger demo makes one",
             )
+
+    def _admit(self, new: NewBatch, events: pl.DataFrame) -> None:
+        if not events.height:
+            raise LedgerError("a batch holds at least one event")
+        if new.simulated:
+            self.require_demonstration()
         unknown = set(events["type"].unique()) - EVENT_TYPES
         if unknown:
             raise LedgerError(f"unknown event types: {', '.join(sorted(unknown))}")

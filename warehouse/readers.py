@@ -108,7 +108,7 @@ def _readable(form: str, name: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, EOFError, KeyError, UnicodeError, csv.Error, zlib.error) as error:
-        cause = (str(error).strip() or type(error).__name__).splitlines()[0]
+        cause = (str(error).strip() or type(error).__name__).splitlines()[0].removesuffix(".")
         raise InputError(
             f"cannot be read as {form}: {cause}",
             file=name,

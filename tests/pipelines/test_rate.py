@@ -26,6 +26,7 @@ from tests.made_ledgers import (
     warehouse,
     withdrawal,
 )
+from warehouse.event_log import DEMONSTRATION
 from warehouse.snapshot_manifest import microseconds
 from warehouse.snapshots import SnapshotRef, list_snapshots, verify
 
@@ -160,6 +161,15 @@ def test_with_nothing_known_there_is_nothing_to_rate(here: Settings) -> None:
     with pytest.raises(NotFoundError, match="starledger ingest"):
         build(here, "lait-quartile", as_published=LATER)
     assert list_snapshots(here.snapshots) == []
+
+
+def test_who_means_the_invented_councils_of_a_demonstration_is_told_how(tmp_path: Path) -> None:
+    where = Settings(tmp_path / "w", f"sqlite:///{tmp_path / 'w' / 'ledger.db'}", "tester")
+    where.found_ledger(DEMONSTRATION)
+    with pytest.raises(NotFoundError, match="--simulated rates the invented councils"):
+        build(where, "stars-illustrative", as_published=LATER)
+    with pytest.raises(NotFoundError, match=r"give a later --as-published$"):
+        build(where, "ssi-2002", as_published=LATER)
 
 
 def test_without_a_ledger_the_error_names_the_next_step(tmp_path: Path) -> None:

@@ -134,9 +134,10 @@ def test_a_snapshot_of_a_newer_version_is_left_alone_by_every_command(
 
 
 def test_a_directory_that_is_no_snapshot_and_an_id_that_is_none(here: Settings, tmp_path: Path) -> None:
-    (tmp_path / "empty").mkdir()
-    for named in ("nothing", str(tmp_path / "empty"), "m-20240331-000000000000"):
+    for named in ("nothing", str(tmp_path / "nowhere"), "m-20240331-000000000000"):
         assert isinstance(refused(here, "snapshots", "verify", named), NotFoundError)
+    (tmp_path / "empty").mkdir()
+    assert "there is no manifest" in str(refused(here, "snapshots", "verify", str(tmp_path / "empty")))
 
 
 def test_a_lost_signing_key_stops_a_build_before_anything_is_written(
