@@ -14,7 +14,6 @@ from audit.evidence import evidence_of
 from audit.explanation import explanation
 from audit.figures import figure, figures_of_log, said_of
 from audit.sources import Sources
-from audit.trace_lines import lines
 from ratings.catalogue import Catalogue, Indicator, Organisation, load_catalogue
 from ratings.errors import NotFoundError, SnapshotError
 from ratings.queries import Query, about
@@ -24,8 +23,6 @@ from warehouse.named_in_log import with_named
 from warehouse.query_log import query_row, recorded_queries
 from warehouse.snapshot_manifest import iso, microseconds
 from warehouse.snapshots import SnapshotRef, latest, snapshot, snapshot_ids
-
-__all__ = ["choose", "lines", "trace"]
 
 Trace = dict[str, Any]
 

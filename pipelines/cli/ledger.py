@@ -34,9 +34,6 @@ def group() -> None:
     """The event log."""
 
 
-ledger_admin.register(app)
-
-
 @app.command()
 def batches(
     warehouse: Warehouse = None, database_url: DatabaseUrl = None, actor: Actor = None, as_json: Json = False
@@ -183,3 +180,6 @@ def _write(text: str, out: Path | None) -> None:
         raise InputError(
             f"cannot be written: {error.strerror}", file=str(out), hint="name another --out"
         ) from None
+
+
+ledger_admin.register(app)

@@ -17,7 +17,6 @@ from pipelines.cli.options import Actor, DatabaseUrl, Json, Warehouse, open_sett
 from ratings.errors import SnapshotError
 
 app = typer.Typer(help="Versioned rating snapshots.", no_args_is_help=True)
-snapshot_readers.register(app)
 
 _SHOWN = 50
 """How many changes a person is shown."""
@@ -247,3 +246,6 @@ def settle(
         print_json({"latest": named})
     else:
         print(f"latest.json names {named or 'nothing'}")
+
+
+snapshot_readers.register(app)

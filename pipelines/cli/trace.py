@@ -61,10 +61,10 @@ def trace(
     settings = open_settings(warehouse, database_url, actor)
     where = settings.ledger(), settings.snapshots
     if organisation is not None:
-        from audit import trace as forward
+        from audit.trace import trace as forward
+        from audit.trace_lines import lines as told
 
-        found = forward.trace(where[0], settings.landing, where[1], organisation, indicator, snapshot)
-        told = forward.lines
+        found = forward(where[0], settings.landing, where[1], organisation, indicator, snapshot)
     else:
         if indicator is not None:
             raise InputError("--indicator narrows the trace of an organisation", hint="leave it out")

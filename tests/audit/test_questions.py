@@ -10,7 +10,8 @@ from typer.testing import CliRunner
 
 from audit.evidence import evidence_of
 from audit.questions import KINDS, questions
-from audit.trace import lines, trace
+from audit.trace import trace
+from audit.trace_lines import lines
 from pipelines.cli import app
 from pipelines.ingest import ingest
 from pipelines.rate import build

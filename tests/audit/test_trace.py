@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from audit.trace import lines, trace
+from audit.trace import trace
+from audit.trace_lines import lines
 from pipelines.ingest import ingest
 from pipelines.publish import release
 from pipelines.rate import build

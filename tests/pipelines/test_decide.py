@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from audit.trace import lines, trace
+from audit.trace import trace
+from audit.trace_lines import lines
 from pipelines.cli import app
 from pipelines.decide import decide
 from pipelines.rate import build

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 
 from audit.charts import influence_chart
 from audit.influence import influence_of
-from audit.trace import lines, trace
+from audit.trace import trace
+from audit.trace_lines import lines
 from pipelines.cli import app
 from pipelines.rate import build
 from pipelines.robustness import robustness_of

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from audit.trace import lines, trace
+from audit.trace import trace
+from audit.trace_lines import lines
 from pipelines import replay as replaying
 from pipelines.quality import quality_list
 from pipelines.rate import build

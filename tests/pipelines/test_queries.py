@@ -11,7 +11,8 @@ import pytest
 from typer.testing import CliRunner
 
 from audit.questions import questions
-from audit.trace import lines, trace
+from audit.trace import trace
+from audit.trace_lines import lines
 from pipelines.cli import app
 from pipelines.ingest import ingest
 from pipelines.ingest_report import IngestReport
