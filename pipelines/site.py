@@ -113,10 +113,10 @@ class _ByOrganisation(Ledger):
 
     Args:
         settings: where it is.
-        indicators: all that any page asks for.
+        indicators: gives all that any page asks for; asked once the snapshot was found whole.
     """
 
-    def __init__(self, settings: Settings, indicators: Collection[str]) -> None:
+    def __init__(self, settings: Settings, indicators: Callable[[], Collection[str]]) -> None:
         super().__init__(settings.reading_ledger(_SECONDS).database)
         self._indicators = indicators
         self._read: tuple[str, list[dict[str, Any]]] = ("", [])
@@ -124,7 +124,7 @@ class _ByOrganisation(Ledger):
     def history(self, indicator: str, organisation: str, period: str | None = None) -> list[dict[str, Any]]:
         """As the ledger gives it."""
         if self._read[0] != organisation:
-            self._read = organisation, self.histories(self._indicators, organisation)
+            self._read = organisation, self.histories(self._indicators(), organisation)
         return [
             event
             for event in self._read[1]
@@ -133,7 +133,7 @@ class _ByOrganisation(Ledger):
 
 
 def _archive(settings: Settings, found: SnapshotRef) -> Archive:
-    ledger = _ByOrganisation(settings, found.table("quality")["indicator"].to_list())
+    ledger = _ByOrganisation(settings, lambda: found.table("freshness")["indicator"].unique().to_list())
     return Archive(
         ledger,
         settings.landing,

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from audit.web.addresses import file_of, to_file
+from audit.web.archive import NotWholeError
 from pipelines.cli import app
 from pipelines.publish import release
 from pipelines.rate import build
@@ -170,6 +171,21 @@ def test_a_folder_that_holds_something_is_refused_and_left_alone(
     with pytest.raises(InputError, match="there is something already"):
         write_site(cared, snapshot, tmp_path, None, quiet)
     assert files_of(tmp_path) == {"note.txt": b"mine"}
+
+
+def test_a_snapshot_that_was_altered_is_refused(
+    cared: Settings, snapshot: str, written: Written, tmp_path: Path
+) -> None:
+    table = cared.snapshots / snapshot / "freshness.parquet"
+    whole = table.read_bytes()
+    table.chmod(0o644)
+    try:
+        table.write_bytes(b"nonsense")
+        with pytest.raises(NotWholeError, match=r"freshness\.parquet"):
+            write_site(cared, snapshot, tmp_path / "bad", None, quiet)
+        assert list(tmp_path.iterdir()) == []
+    finally:
+        table.write_bytes(whole)
 
 
 def test_what_cannot_be_finished_leaves_nothing(
