@@ -89,7 +89,13 @@ def serve(
         timeout_keep_alive=5,
         server_header=False,
     )
-    listening = config.bind_socket()
+    try:
+        listening = config.bind_socket()
+    except SystemExit:  # the server has said why
+        raise InputError(
+            f"nothing can listen at {host}, port {port}",
+            hint="name another --port (0: any that is free) or --host, or end what listens there",
+        ) from None
     listening.listen()  # who follows the address as soon as it is printed waits, and is not refused
     address = f"[{host}]" if ":" in host else host
     typer.echo(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 from dataclasses import replace
 from pathlib import Path
 
@@ -308,6 +309,15 @@ def test_drafts_are_not_served_to_a_network_without_sign_in(tmp_path: Path) -> N
     result = CliRunner().invoke(command_line, asked)
     assert isinstance(result.exception, InputError)
     assert "--sign-in-header" in str(result.exception)
+
+
+def test_a_port_that_is_taken_is_refused_with_the_next_step(of_2002: Settings) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        asked = ["serve", "--port", str(port), "--warehouse", str(of_2002.warehouse)]
+        result = CliRunner().invoke(command_line, asked)
+    assert isinstance(result.exception, InputError)
+    assert f"port {port}. Next: name another --port" in str(result.exception)
 
 
 def test_memory_keeps_within_its_bound_and_forgets_the_least_used() -> None:
