@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from audit.web.app import create_app
 from audit.web.archive import PUBLIC, Archive
@@ -19,8 +18,8 @@ from audit.web.site import site
 from pipelines.ledger_proofs import prove
 from pipelines.settings import Settings
 from ratings.errors import InputError, LedgerError
-from warehouse.event_log import Ledger, now
-from warehouse.snapshots import SnapshotRef, snapshot
+from warehouse.event_log import now
+from warehouse.snapshots import snapshot
 from warehouse.whole_files import unfinished
 
 FIGURES, EVENTS = "figures", "events"
@@ -80,7 +79,7 @@ def write_site(
         )
     if depth is None:
         depth = FIGURES if found.manifest["tables"]["observations"]["rows"] > _MANY else EVENTS
-    archive = _archive(settings, found)
+    archive = _archive(settings, identifier)
     _check(archive, identifier)
     short = depth == FIGURES
     app = create_app(archive, foot=_COPY + (_SHORT if short else ""))
@@ -108,32 +107,8 @@ def write_site(
     return Written(out, depth, len(sums) + 1, size + len(listed), hashlib.sha256(listed).hexdigest())
 
 
-class _ByOrganisation(Ledger):
-    """The ledger for pages that come organisation by organisation: all figures of one are read at once.
-
-    Args:
-        settings: where it is.
-        indicators: gives all that any page asks for; asked once the snapshot was found whole.
-    """
-
-    def __init__(self, settings: Settings, indicators: Callable[[], Collection[str]]) -> None:
-        super().__init__(settings.reading_ledger(_SECONDS).database)
-        self._indicators = indicators
-        self._read: tuple[str, list[dict[str, Any]]] = ("", [])
-
-    def history(self, indicator: str, organisation: str, period: str | None = None) -> list[dict[str, Any]]:
-        """As the ledger gives it."""
-        if self._read[0] != organisation:
-            self._read = organisation, self.histories(self._indicators(), organisation)
-        return [
-            event
-            for event in self._read[1]
-            if event["indicator"] == indicator and period in (None, event["period"])
-        ]
-
-
-def _archive(settings: Settings, found: SnapshotRef) -> Archive:
-    ledger = _ByOrganisation(settings, lambda: found.table("freshness")["indicator"].unique().to_list())
+def _archive(settings: Settings, identifier: str) -> Archive:
+    ledger = settings.reading_ledger(_SECONDS)
     return Archive(
         ledger,
         settings.landing,
@@ -143,7 +118,7 @@ def _archive(settings: Settings, found: SnapshotRef) -> Archive:
         prove=lambda position: prove(settings, position, ledger).to_json(),
         verified=settings.verified,
         every=float("inf"),  # one look for all pages, though the log may grow, or an embargo end, meanwhile
-        only=found.id,
+        only=identifier,
     )
 
 

@@ -66,7 +66,7 @@ def site(app: ASGIApp, wanted: Callable[[str], bool]) -> Iterator[File]:
                             seen.add(file)
                             following.append(link)
                 yield File(path, content)
-            waiting = sorted(following)  # so that pages of one organisation come together
+            waiting = sorted(following)  # pages of one organisation together: its rows are in memory
 
 
 def _between_files(text: str, path: str, wanted: Callable[[str], bool]) -> tuple[str, list[str]]:
