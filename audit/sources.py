@@ -19,6 +19,7 @@ from warehouse.batches import Batch
 from warehouse.canonical import sha256_of
 from warehouse.event_log import Ledger
 from warehouse.landing import Landing
+from warehouse.purged import purged_event
 from warehouse.readers import printed_names, read_table, rows_as_text
 from warehouse.snapshot_manifest import iso
 
@@ -38,6 +39,7 @@ class Sources:
         self.ledger = ledger
         self.landing = landing
         self._batches: dict[int, Batch] = {b.id: b for b in ledger.batches()}
+        self._purges = any(batch.kind == "purge" for batch in self._batches.values())
         self._files: dict[tuple[str, str], tuple[pa.Table, dict[str, str]]] = {}
         self._hashes: dict[tuple[str, _Stamp], str] = {}
 
@@ -55,7 +57,8 @@ class Sources:
         Returns:
             `batch` (number, actor, both times and how they are known), `file` (name, SHA-256, publisher,
             licence), `sheet`, `row`, `cells` (what each column says: `column`, `means`, and its `text` where
-            it was read), and `problem` where the cells could not be read.
+            it was read), `problem` where the cells could not be read, and `purged`: on whose authority what
+            the event said was removed (`authority`, `batch`; null where nothing was). Its cells are not read.
         """
         batch = self.batch(event["source_batch"] or event["batch"])
         collection = load_collection(batch.collection) if batch.collection else None
@@ -69,6 +72,7 @@ class Sources:
             "row": event["source_row"],
             "cells": cells,
             "problem": None,
+            "purged": self._purged(event["position"]),
         }
         if batch.file_sha256:
             source["file"] = {
@@ -78,7 +82,7 @@ class Sources:
                 "publisher": collection.publisher if collection else None,
                 "licence": collection.licence if collection else None,
             }
-        if read and collection and event["source_row"] is not None:
+        if read and collection and event["source_row"] is not None and not source["purged"]:
             try:
                 printed, names = self._row(batch, collection, event["source_row"])
             except StarledgerError as error:
@@ -90,6 +94,10 @@ class Sources:
                     if cell["column"] in names
                 ]
         return source
+
+    def _purged(self, position: int) -> dict[str, Any] | None:
+        found = purged_event(self.ledger, position) if self._purges else None
+        return {"authority": found.authority, "batch": found.purged_by} if found else None
 
     def unlike_recorded(self, sha256: str, file_name: str | None) -> str | None:
         """What is wrong with the landed copy of a file, in a sentence; None where it is still as received."""
@@ -161,7 +169,7 @@ def _columns(event: dict[str, Any], collection: Collection | None) -> list[tuple
             (judgement.column, "judgement")
             for judgement in collection.judgements
             if (judgement.service, judgement.aspect)
-            == (event["payload"]["service"], event["payload"]["aspect"])
+            == (event["payload"].get("service"), event["payload"].get("aspect"))
         ]
         named = [(columns.organisation, "organisation"), (columns.round, "round")]
     elif event["type"] == "evidence":

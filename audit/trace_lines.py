@@ -157,6 +157,8 @@ def _could_change(trace: dict[str, Any]) -> Iterator[Line]:
 def decided(decision: dict[str, Any]) -> str:
     """Who decided what, until when, and why."""
     says = decision["says"]
+    if not says:
+        return "decided; what the decision said was purged"
     becomes = f" to {says['becomes']}" if says["becomes"] is not None else ""
     until = f" until {day_of(says['expires_at'])}" if says["expires_at"] else ""
     document = f", see {says['document']}" if says["document"] else ""
@@ -187,7 +189,8 @@ def _judgements(trace: dict[str, Any], told: set[str]) -> Iterator[Line]:
         if judgement["thresholds_met"]:
             yield 2, f"key thresholds that did not bind: {', '.join(judgement['thresholds_met'])}"
         if event := judgement["event"]:
-            yield 2, f"recorded: {event['says']['judgement']!r}, published {day_of(event['published_at'])}"
+            said = f": {event['says']['judgement']!r}" if event["says"] else ""  # nothing where it was purged
+            yield 2, f"recorded{said}, published {day_of(event['published_at'])}"
             yield from source_lines(3, event["event"], event["source"], told)
         elif judgement["inputs"] is not None:
             yield 2, f"from {counted(judgement['inputs'], 'band')}, {judgement['missing']} missing"
@@ -287,6 +290,11 @@ def source_lines(depth: int, event: int, source: dict[str, Any], told: set[str])
         for cell in source["cells"]
     )
     yield depth, f"{sheet}row {source['row']}: {cells}"
+    if purged := source["purged"]:
+        yield (
+            depth,
+            f"what it said was removed under the authority of {purged['authority']}, batch {purged['batch']}",
+        )
     if source["problem"]:
         yield depth, f"!!! NOT PROVEN: the cell could not be read back: {source['problem']}"
 

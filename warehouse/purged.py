@@ -31,6 +31,25 @@ class PurgedFile:
     purged_by: int
 
 
+@dataclass(frozen=True, slots=True)
+class PurgedEvent:
+    """An event that lost its salt and its payload, on whose authority, and the batch that records it."""
+
+    position: int
+    authority: str
+    purged_by: int
+
+
+def purged_event(ledger: Ledger, position: int) -> PurgedEvent | None:
+    """What was removed of an event by order; None where nothing was."""
+    table = schema.purged.c
+    with ledger.database.read() as connection:
+        row = connection.execute(
+            select(table.position, table.authority, table.purged_by).where(table.position == position)
+        ).first()
+    return PurgedEvent(*row) if row else None
+
+
 def purged_leaves(ledger: Ledger, first: int, last: int) -> dict[int, bytes]:
     """The kept leaf hashes of purged events, by position, between two positions (both included)."""
     with ledger.database.read() as connection:

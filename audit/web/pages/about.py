@@ -131,6 +131,7 @@ class Source:
         cells: what the columns say; no texts where the figure is withheld.
         problem: why the cell could not be read back.
         withheld: whether the figure is confidential and not for this reader.
+        purged: on whose authority what the event said was removed; null where nothing was.
     """
 
     batch: int
@@ -147,6 +148,12 @@ class Source:
     cells: tuple[Cell, ...]
     problem: str | None
     withheld: bool
+    purged: str | None
+
+    @property
+    def provable(self) -> bool:
+        """Whether the reader can take the inclusion proof of the event away."""
+        return not self.withheld and self.purged is None
 
 
 def about(archive: Archive, identifier: str) -> tuple[Opened, About]:
@@ -257,6 +264,7 @@ def source(archive: Archive, sources: Sources, event: dict[str, Any], *, read: b
         cells=tuple(Cell(cell["column"], cell["means"], cell["text"]) for cell in found["cells"]),
         problem=told(archive, found["problem"]),
         withheld=withheld,
+        purged=found["purged"]["authority"] if found["purged"] else None,
     )
 
 

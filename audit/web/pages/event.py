@@ -83,7 +83,8 @@ def proof(archive: Archive, snapshot: SnapshotId, position: Position) -> str:
     private key. Only an event that was recorded later needs one, and is for those who work here.
 
     Raises:
-        NotFoundError: there is no such event for this reader, or it is confidential: its proof would say it.
+        NotFoundError: there is no such event for this reader, it is confidential (its proof would say it), or
+            what it said was purged.
     """
     found, _ = about(archive, snapshot)
     row = archive.event(found, position)
