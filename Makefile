@@ -65,7 +65,7 @@ demo: $(VENV)/.runtime ## the main job on bundled data into var/demo (real files
 	$(BIN)/starledger demo $(if $(LAIT),--lait "$(LAIT)")
 
 test: $(VENV)/.dev var/dagster/dagster.yaml ## run the tests (some of them: ARGS="tests/ratings -k bands")
-	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --dist loadfile)
+	$(BIN)/python -m pytest $(or $(ARGS),--numprocesses auto --dist loadfile --no-loadscope-reorder)
 
 test-faults: export STARLEDGER_KILLS ?= 200
 test-faults: export STARLEDGER_FAULT_STEP ?= 1

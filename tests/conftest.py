@@ -26,6 +26,19 @@ hypothesis.settings.load_profile("untimed")
 
 SHARED_DATA = Path(__file__).parents[2] / "shared" / "data"
 
+LONG_FILES = (
+    "assets/test_running.py", "pipelines/test_lait.py", "test_docs.py", "pipelines/test_demo.py",
+    "assets/test_build_ratings.py", "pipelines/test_ingest.py", "faults/test_killed_appends.py",
+    "warehouse/test_as_of_law.py", "ratings/test_flips.py", "pipelines/test_runbook.py",
+)  # fmt: skip
+"""Those that take longest begin, so that no process is left alone with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+    places = {here / name: place for place, name in enumerate(LONG_FILES)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
+
 
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
