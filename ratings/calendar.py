@@ -34,7 +34,7 @@ def day_of(at_us: int) -> date:
 
 def end_of(day: date) -> int:
     """The last microsecond of a day in UTC, as a time in microseconds."""
-    return (day + timedelta(days=1) - _EPOCH.date()) // timedelta(microseconds=1) - 1
+    return (day - _EPOCH.date() + timedelta(days=1)) // timedelta(microseconds=1) - 1
 
 
 def due_date(indicator: Indicator, period: str, announced: Mapping[str, date] = NOTHING_ANNOUNCED) -> date:

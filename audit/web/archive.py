@@ -23,6 +23,7 @@ from audit.web.comparisons import Compare, Comparisons
 from audit.web.memory import Memory
 from audit.web.tables import FREE, SAYING_FIGURES, Table, by_organisation, confidential, without
 from audit.web.watch import Entry, Watch, stamp
+from ratings.calendar import end_of
 from ratings.catalogue import Catalogue
 from ratings.errors import NotFoundError, SnapshotError
 from ratings.methods import Method
@@ -298,8 +299,8 @@ class Archive:
 
     def position_on(self, day: date) -> int:
         """The last position that had been recorded by the end of a day, UTC; 0 where there was none."""
-        end = microseconds(day.isoformat()) + 86_400 * 1_000_000
-        return max((b.last_position for b in self.batches() if b.recorded_at < end), default=0)
+        end = end_of(day)
+        return max((b.last_position for b in self.batches() if b.recorded_at <= end), default=0)
 
     def event(self, found: Opened, position: int) -> dict[str, Any]:
         """An event, if this reader may see it beside a snapshot.

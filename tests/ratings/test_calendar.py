@@ -17,6 +17,7 @@ from ratings.calendar import (
     ASSUMED_LAG_DAYS,
     day_of,
     due_date,
+    end_of,
     ended_since,
     expected_period,
     overdue_since,
@@ -105,6 +106,15 @@ def test_daylight_saving_moves_no_deadline_since_a_day_is_a_day_in_utc() -> None
     first, second = (datetime.fromisoformat(f"2025-10-26T01:30:00+0{h}:00") for h in (1, 0))
     assert day_of(_us(first)) == day_of(_us(second)) == date(2025, 10, 26)
     assert day_of(_us(datetime(1969, 12, 31, 23, 59, tzinfo=UTC))) == date(1969, 12, 31)
+
+
+@pytest.mark.parametrize("day", [date.min, date(1969, 12, 31), date(2025, 10, 26)])
+def test_a_day_ends_a_microsecond_before_the_next(day: date) -> None:
+    assert (day_of(end_of(day)), day_of(end_of(day) + 1)) == (day, day + timedelta(days=1))
+
+
+def test_the_last_day_there_is_has_an_end() -> None:
+    assert day_of(end_of(date.max)) == date.max
 
 
 @pytest.mark.parametrize(

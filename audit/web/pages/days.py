@@ -16,10 +16,9 @@ from pydantic import BeforeValidator
 
 from audit.web.archive import Archive, Opened
 from audit.web.pages.about import voided_by
+from ratings.calendar import end_of
 from warehouse.observations import order_of
-from warehouse.snapshot_manifest import microseconds
 
-_DAY = 86_400 * 1_000_000
 _FIGURE_EVENTS = ("observation", "withdrawal")
 _BlankIsNone = BeforeValidator(lambda day: day or None)  # a form sends a day that was left blank as one
 Published = Annotated[
@@ -52,7 +51,7 @@ def ends(archive: Archive, found: Opened, published: date | None, recorded: date
     if not published and not recorded:
         return Bounds(found.as_published, found.as_recorded)
     return Bounds(
-        microseconds(published.isoformat()) + _DAY - 1 if published else archive.now(),
+        end_of(published) if published else archive.now(),
         archive.position_on(recorded) if recorded else archive.batches()[-1].last_position,
     )
 

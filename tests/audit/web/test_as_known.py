@@ -49,6 +49,7 @@ def test_the_form_of_a_page_keeps_the_page_and_says_clearly_where_it_leads(
 
 def test_a_day_that_a_form_leaves_blank_sets_no_bound(readers: Readers, told: Told) -> None:
     assert known(readers, told.may, published="2002-07-01", recorded="")["found"]["snapshot"] == told.july
+    assert known(readers, told.may, published="9999-12-31", recorded="9999-12-31")["found"] is not None
     for page in ("indicators/PAF:A1", "organisations/walsall/figures/PAF:A1"):
         path = f"/snapshots/{told.july}/{page}"
         assert readers["public"].get(path, params={"published": "", "recorded": ""}).status_code == 200

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from audit.trace import trace
-from audit.trace_lines import lines
+from audit.trace_lines import decided, lines
 from pipelines.definitions import signed
 from pipelines.settings import Settings
 from tests.audit.web.test_pages import client
@@ -42,3 +42,9 @@ def test_a_purged_event_is_said_to_be_purged_in_a_trace_and_on_every_page(
         assert "Text in the cell" not in page.text
         assert reader.get(f"{base}/events/{event}/proof.json").status_code == 404
     assert "proof.json" in reader.get(f"{base}/events/{walsall[1]['position']}").text
+
+
+def test_a_purged_decision_is_still_told_to_have_been_taken() -> None:
+    assert decided({"says": {}, "reason": None, "published_at": None}) == (
+        "decided; what the decision said was purged"
+    )
